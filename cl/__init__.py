@@ -1,0 +1,1 @@
+"""Continual learning itself: streams, models, methods, metrics and the one training loop."""

@@ -1,0 +1,117 @@
+"""A learner: a model with its optimiser, as methods see and steer it during training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from cl.mlp import MLP, TaskIds
+from cl.models import MODELS
+from cl.optimizers import make_optimizer
+from cl.registry import ModelSettings, TrainSettings
+from cl.streams import Stream
+
+
+class Diverged(ArithmeticError):
+    """The loss or a weight is no longer finite: a result of the settings, not an error of the program."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Examples as they are stored: raw pixels [n, features], labels int64 [n], and their task or tasks."""
+
+    x: Tensor
+    y: Tensor
+    task: TaskIds
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+    @property
+    def tasks(self) -> Tensor:
+        """The task of each example, int64 [n]."""
+        return torch.full_like(self.y, self.task) if isinstance(self.task, int) else self.task
+
+    def take(self, index: Tensor) -> Self:
+        """The examples at *index*."""
+        task = self.task if isinstance(self.task, int) else self.task[index]
+        return replace(self, x=self.x[index], y=self.y[index], task=task)
+
+    def joined(self, other: Batch) -> Batch:
+        """These examples, then the *other* ones; joining nothing changes nothing."""
+        if not len(other):
+            return self
+        return Batch(
+            torch.cat([self.x, other.x]), torch.cat([self.y, other.y]), torch.cat([self.tasks, other.tasks])
+        )
+
+    def to(self, device: torch.device) -> Batch:
+        """The same examples on *device*."""
+        task = self.task if isinstance(self.task, int) else self.task.to(device)
+        return Batch(self.x.to(device), self.y.to(device), task)
+
+
+class Learner:
+    """A model in training on one stream.
+
+    Attributes:
+        model: the network; ``model.theta`` its parameters, ``model.gradient`` the last batch's gradient.
+        seed: the trial's seed, for the random streams that a method draws from.
+        task: the task that is being learned.
+        theta: all parameters, detached: write to it in place.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        model: ModelSettings,
+        train: TrainSettings,
+        *,
+        seed: int,
+        device: torch.device,
+    ) -> None:
+        self.seed = seed
+        self.device = device
+        self.train = train
+        self.task = 0
+        self._stream = stream
+        self._hidden = model.hidden
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin again with the initial weights of the seed."""
+        stream = self._stream
+        self.model: MLP = MODELS[stream.kind](stream.features, self._hidden, seed=self.seed)
+        self.model.to(self.device)
+        self.optimizer = make_optimizer(self.train)
+        self.begin_task(0)
+
+    def begin_task(self, task: int) -> None:
+        """Give *task* its outputs and decide what its training may move."""
+        self.task = task
+        self.model.begin_task(task, self._stream.outputs[task])
+        self.theta = self.model.theta.detach()
+        if self.train.reset_optimizer:
+            self.optimizer = make_optimizer(self.train)
+        self.optimizer.resize(self.theta)
+
+    def inputs(self, x: Tensor) -> Tensor:
+        """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
+        scaled = x.to(torch.float32, copy=True).mul_(self._stream.scale)
+        return scaled.sub_(self._stream.shift) if self._stream.shift else scaled
+
+    def loss_gradient(self, batch: Batch) -> Tensor:
+        """Write the gradient of the batch's mean cross-entropy to ``model.gradient``; return the loss."""
+        self._moved = self.model.moved_by(batch.task)
+        return self.model.loss_gradient(self.inputs(batch.x), batch.y, batch.task)
+
+    def update(self) -> None:
+        """Take one optimiser step along the gradient, its norm clipped as ``clip_grad_norm_`` does."""
+        gradient, scale = self.model.gradient, 1.0
+        if self.train.clip_norm is not None:
+            norm = torch.linalg.vector_norm(gradient).item()
+            scale = min(1.0, self.train.clip_norm / (norm + 1e-6))
+        self.optimizer.step(self.theta, gradient, scale, self._moved)

@@ -1,0 +1,251 @@
+"""A multilayer perceptron over one flat vector of parameters, with its gradients written by hand.
+
+All parameters of a model are views of ``theta``, so a method or an optimiser works on one vector instead
+of a list of tensors, and a head that grows appends to it: what was there keeps its place. The output
+layer is stored as rows ``[weights..., bias]``, one per output.
+
+The gradient of the mean cross-entropy is written by hand: for these networks that takes fewer and larger
+operations than a recorded graph, and it gives per-example gradients for the Fisher almost for free.
+``forward`` is ordinary PyTorch, so everything else that autograd can do still works.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cl.randomness import generator
+
+TaskIds = int | Tensor
+"""The task of a whole batch, or of each of its examples (int64 [n])."""
+
+
+class Targets(NamedTuple):
+    """Which outputs compete for a batch and which of them are right."""
+
+    rows: slice
+    """Outputs that take part, as rows of the output layer."""
+    index: Tensor
+    """int64 [n]: the right output of each example, counted from ``rows.start``."""
+    excluded: Tensor | None
+    """bool [n, outputs]: outputs that are closed to an example, or None."""
+
+
+class MLP(nn.Module):
+    """Hidden ReLU layers under a block of output rows per task.
+
+    Args:
+        input_dim: features of an example.
+        hidden_dims: units of each hidden layer.
+        seed: the trial's seed. Hidden layers and the outputs of each task have their own random streams
+            (torch's default uniform initialisation), so they are the same whatever happens in between.
+    """
+
+    def __init__(self, input_dim: int, hidden_dims: Sequence[int], *, seed: int = 0) -> None:
+        super().__init__()
+        self.seed = seed
+        self.dims = (input_dim, *hidden_dims)
+        self.starts = [0]  # row at which each task's outputs begin; the last entry is the row count
+        layers = [
+            _uniform(outputs * (inputs + 1), inputs, generator(seed, "init", "hidden", depth))
+            for depth, (inputs, outputs) in enumerate(pairwise(self.dims))
+        ]
+        self.trunk_size = sum(len(layer) for layer in layers)
+        self.theta = nn.Parameter(torch.cat(layers))
+        self._bind()
+
+    @property
+    def outputs(self) -> int:
+        """Rows of the output layer."""
+        return self.starts[-1]
+
+    @property
+    def gradient(self) -> Tensor:
+        """The gradient that `loss_gradient` wrote last: a vector as long as ``theta``."""
+        assert self.theta.grad is not None
+        return self.theta.grad
+
+    def initial_rows(self, task: int, count: int) -> Tensor:
+        """Untrained output rows of *task*: float32 [count, hidden + 1], the bias last."""
+        width = self.dims[-1]
+        rows = _uniform(count * (width + 1), width, generator(self.seed, "init", "outputs", task))
+        return rows.view(count, width + 1).to(self.theta.device)
+
+    def append_outputs(self, count: int) -> None:
+        """Append *count* outputs for the next task; all earlier parameters keep their values and places."""
+        rows = self.initial_rows(len(self.starts) - 1, count)
+        self.starts.append(self.outputs + count)
+        self.theta = nn.Parameter(torch.cat([self.theta.detach(), rows.flatten()]))
+        self._bind()
+
+    def begin_task(self, task: int, outputs: int) -> None:
+        """Make room for *task*, which needs *outputs* outputs (class-il: new ones)."""
+        raise NotImplementedError
+
+    def targets(self, y: Tensor, task: TaskIds) -> Targets:
+        """Say which outputs compete for labels *y*; here all of them."""
+        del task
+        return Targets(slice(0, self.outputs), y, None)
+
+    def moved_by(self, task: TaskIds) -> list[slice]:
+        """Parts of ``theta`` that a batch of *task* may move; here everything."""
+        del task
+        return [slice(0, len(self.theta))]
+
+    def can_answer(self, task: int, largest_label: int) -> bool:
+        """Whether the model has an output for every label of *task*."""
+        del task
+        return largest_label < self.outputs
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, task: int, outputs: int | None = None) -> Tensor:
+        """Predicted labels, int64 [n], of inputs float32 [n, features]; *task* counts where it is known.
+
+        *outputs* is the width of a head that *task* does not have yet.
+        """
+        del task, outputs
+        return self._predict(x, self.rows)
+
+    def _predict(self, x: Tensor, rows: Tensor) -> Tensor:
+        return functional.linear(self._activations(x)[-1], rows[:, :-1], rows[:, -1]).argmax(1)
+
+    def forward(self, x: Tensor, task_id: int | None = None) -> Tensor:
+        """Logits [n, outputs] of *x* [n, features]; *task_id* selects the head where there are several."""
+        theta, start = self.theta, 0
+        for inputs, outputs in pairwise(self.dims):
+            weight = theta[start : start + inputs * outputs].view(outputs, inputs)
+            bias = theta[start + inputs * outputs : start + (inputs + 1) * outputs]
+            x = torch.relu(functional.linear(x, weight, bias))
+            start += (inputs + 1) * outputs
+        rows = theta[start:].view(self.outputs, -1)[self._head(task_id)]
+        return functional.linear(x, rows[:, :-1], rows[:, -1])
+
+    def _head(self, task_id: int | None) -> slice:
+        del task_id
+        return slice(0, self.outputs)
+
+    @torch.no_grad()
+    def loss_gradient(self, x: Tensor, y: Tensor, task: TaskIds) -> Tensor:
+        """Return the mean cross-entropy of a batch (0-d) and write its gradient to `gradient`."""
+        targets = self.targets(y, task)
+        activations = self._activations(x)
+        log_probabilities = self._log_probabilities(activations[-1], targets)
+        right = targets.index[:, None]
+        loss = log_probabilities.gather(1, right).mean().neg_()
+        error = log_probabilities.exp_()
+        error.scatter_add_(1, right, error.new_full((len(y), 1), -1.0)).div_(len(y))
+        if targets.rows.stop - targets.rows.start < self.outputs:
+            self._row_gradients.zero_()  # the other heads: whatever an earlier batch left there
+        row_gradients = self._row_gradients[targets.rows]
+        torch.mm(error.t(), activations[-1], out=row_gradients[:, :-1])
+        torch.sum(error, 0, out=row_gradients[:, -1])
+        error = error.mm(self.rows[targets.rows, :-1])
+        for depth in reversed(range(len(self._weights))):
+            error = torch.ops.aten.threshold_backward(error, activations[depth + 1], 0)
+            torch.mm(error.t(), activations[depth], out=self._weight_gradients[depth])
+            torch.sum(error, 0, out=self._bias_gradients[depth])
+            if depth:
+                error = error.mm(self._weights[depth])
+        return loss
+
+    @torch.no_grad()
+    def squared_gradients(self, x: Tensor, y: Tensor, task: TaskIds, labels: str, draws: Tensor) -> Tensor:
+        """Sum over a batch of squared per-example gradients of the log-likelihood: the Fisher's diagonal.
+
+        A linear layer's per-example gradient is an outer product, so its square summed over a batch is
+        one matrix product of squares.
+
+        Args:
+            x: inputs, float [n, features].
+            y: labels, int64 [n].
+            task: their task or tasks.
+            labels: ``exact`` weights every label by its softmax probability, ``sampled`` takes the one
+                that *draws* selects, ``empirical`` takes the true one.
+            draws: uniform numbers [n] for ``sampled``.
+
+        Returns:
+            A vector as long as ``theta``.
+        """
+        targets = self.targets(y, task)
+        activations = self._activations(x)
+        probabilities = self._log_probabilities(activations[-1], targets).exp_()
+        total = torch.zeros_like(self.theta)
+        if labels == "exact":
+            choices = [(torch.full_like(targets.index, c), p) for c, p in enumerate(probabilities.unbind(1))]
+        elif labels == "sampled":
+            drawn = (probabilities.cumsum(1) < draws[:, None]).sum(1).clamp_(max=probabilities.shape[1] - 1)
+            choices = [(drawn, torch.ones_like(draws))]
+        else:
+            choices = [(targets.index, torch.ones_like(draws))]
+        for label, weight in choices:
+            error = probabilities.clone()
+            error.scatter_add_(1, label[:, None], error.new_full((len(label), 1), -1.0))
+            self._add_squares(total, activations, error, targets.rows, weight)
+        return total
+
+    def _add_squares(
+        self, total: Tensor, activations: list[Tensor], error: Tensor, rows: slice, weight: Tensor
+    ) -> None:
+        weights, biases, row_sums = _views(total, self.dims)
+        weight = weight[:, None]
+        squares = error.square().mul_(weight)
+        row_sums = row_sums[rows]
+        row_sums[:, :-1].addmm_(squares.t(), activations[-1].square())
+        row_sums[:, -1] += squares.sum(0)
+        error = error.mm(self.rows[rows, :-1])
+        for depth in reversed(range(len(self._weights))):
+            error = torch.ops.aten.threshold_backward(error, activations[depth + 1], 0)
+            squares = error.square().mul_(weight)
+            weights[depth].addmm_(squares.t(), activations[depth].square())
+            biases[depth] += squares.sum(0)
+            if depth:
+                error = error.mm(self._weights[depth])
+
+    def _activations(self, x: Tensor) -> list[Tensor]:
+        activations = [x]
+        for weight, bias in zip(self._weights_t, self._biases, strict=True):
+            activations.append(torch.addmm(bias, activations[-1], weight).relu_())
+        return activations
+
+    def _log_probabilities(self, hidden: Tensor, targets: Targets) -> Tensor:
+        rows = self.rows[targets.rows]
+        logits = torch.addmm(rows[:, -1], hidden, rows[:, :-1].t())
+        if targets.excluded is not None:
+            logits.masked_fill_(targets.excluded, -math.inf)
+        return torch.log_softmax(logits, 1)
+
+    def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        """Move like any module (`to`, `double`), then point the views at the moved vector."""
+        result = super()._apply(fn, recurse)
+        self._bind()
+        return result
+
+    def _bind(self) -> None:
+        self.theta.grad = torch.zeros_like(self.theta)
+        self._weights, self._biases, self.rows = _views(self.theta.detach(), self.dims)
+        self._weights_t = [weight.t() for weight in self._weights]
+        gradients = _views(self.theta.grad, self.dims)
+        self._weight_gradients, self._bias_gradients, self._row_gradients = gradients
+
+
+def _views(vector: Tensor, dims: Sequence[int]) -> tuple[list[Tensor], list[Tensor], Tensor]:
+    """See a flat vector as hidden weights [out, in], hidden biases [out] and output rows [R, hidden + 1]."""
+    weights, biases, start = [], [], 0
+    for inputs, outputs in pairwise(dims):
+        end = start + inputs * outputs
+        weights.append(vector[start:end].view(outputs, inputs))
+        biases.append(vector[end : end + outputs])
+        start = end + outputs
+    return weights, biases, vector[start:].view(-1, dims[-1] + 1)
+
+
+def _uniform(count: int, fan_in: int, random: torch.Generator) -> Tensor:
+    """Draw torch's default initialisation of a linear layer: uniform within 1 / sqrt(fan_in)."""
+    bound = 1 / math.sqrt(fan_in)
+    return torch.rand(count, generator=random).mul_(2 * bound).sub_(bound)

@@ -1,0 +1,276 @@
+"""Sequences of tasks over data sets: split, permuted, rotated, or given one by one.
+
+A stream hands out raw pixels and integer labels; the model's input is ``x.float() * scale - shift``. The
+data set's arrays are shared between trials and only read: every tensor that leaves has memory of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from cl.datasets import Dataset
+from cl.labels import number_labels
+from cl.randomness import generator
+from cl.registry import (
+    STREAMS,
+    ExplicitSettings,
+    Kind,
+    PermutedSettings,
+    RotatedSettings,
+    SplitSettings,
+    StreamSettings,
+)
+from cl.rotation import rotate
+
+ROWS = 4096
+"""Examples per pass when the mean is taken: a bounded float64 copy, not one of the whole data set."""
+
+
+class StreamError(ValueError):
+    """A stream that cannot be made from this data with these settings; the message is ready to print."""
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Flat examples of one task: x ``[n, features]`` uint8 or float32, y ``[n]`` int64; their own memory."""
+
+    x: Tensor
+    y: Tensor
+
+
+Transform = Callable[[Tensor], Tensor]
+"""From images ``[n, *image]`` to as many, of that shape or flat; it may not write into its argument."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Which examples of which data set a task has, what they are called in it, and what they look like."""
+
+    data: Dataset
+    classes: tuple[int, ...]
+    """Labels of the data set that belong to the task."""
+    targets: tuple[int, ...]
+    """For each of the classes, the label y it is learnt under."""
+    transform: Transform | None = None
+
+    def rows(self, labels: NDArray[np.int64]) -> NDArray[np.intp]:
+        """Positions of the task's examples in a list of the data set's labels, ascending."""
+        return np.flatnonzero(np.isin(labels, self.classes))
+
+    def examples(self, x: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> Examples:
+        """Copy these rows out of the shared arrays."""
+        images = torch.from_numpy(x[rows])  # an index array always copies
+        if self.transform is not None:
+            images = self.transform(images)
+        order = np.argsort(self.classes)
+        positions = np.searchsorted(np.asarray(self.classes)[order], labels[rows])
+        targets = np.asarray(self.targets, dtype=np.int64)[order][positions]
+        return Examples(images.flatten(start_dim=1), torch.from_numpy(targets))
+
+
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """The tasks of one trial, in order; made by `make_stream`.
+
+    Training data is materialised at each call, so that one task is in memory at a time; test and
+    validation data are kept.
+    """
+
+    kind: Kind
+    tasks: tuple[Task, ...]
+    outputs: tuple[int, ...]
+    """Task-il: outputs of head k. Domain-il: the shared number, T times. Class-il: rows that task k adds."""
+    image: tuple[int, ...]
+    scale: float
+    shift: float
+    seed: int
+    val_share: float
+    _kept: dict[tuple[str, int], Examples] = field(default_factory=dict, repr=False)
+
+    @property
+    def n_tasks(self) -> int:
+        """T, the number of tasks."""
+        return len(self.tasks)
+
+    @property
+    def features(self) -> int:
+        """Numbers per example."""
+        return math.prod(self.image)
+
+    def train(self, k: int) -> Examples:
+        """Task k's training examples without its validation share, in the data set's order."""
+        return self._training_part(k, validation=False)
+
+    def validation(self, k: int) -> Examples:
+        """The share of task k's training examples that is held out; none without ``val_share``."""
+        key = ("validation", k)
+        if key not in self._kept:
+            self._kept[key] = self._training_part(k, validation=True)
+        return self._kept[key]
+
+    def test(self, k: int) -> Examples:
+        """Task k's test examples, in the data set's order."""
+        key = ("test", k)
+        if key not in self._kept:
+            task = self.tasks[k]
+            x, y = task.data.x_test, task.data.y_test
+            self._kept[key] = task.examples(x, y, task.rows(y))
+        return self._kept[key]
+
+    def _training_part(self, k: int, *, validation: bool) -> Examples:
+        task = self.tasks[k]
+        x, y = task.data.x_train, task.data.y_train
+        rows = task.rows(y)
+        if self.val_share > 0:
+            held_out = _held_out(len(rows), self.val_share, generator(self.seed, "validation", k))
+            rows = rows[held_out == validation]
+        elif validation:
+            rows = rows[:0]
+        return task.examples(x, y, rows)
+
+
+def make_stream(
+    kind: Kind,
+    stream: str,
+    settings: Mapping[str, Any],
+    data: Sequence[Dataset],
+    *,
+    seed: int,
+    val_share: float,
+) -> Stream:
+    """Make a stream of ``cl.registry.STREAMS`` from one data set, or from one per task for ``explicit``.
+
+    ``settings`` are that stream's, by their public names; ``normalize`` is folded into scale and shift
+    (mean and standard deviation over all pixels of the data sets' training examples).
+
+    Raises:
+        StreamError: this data cannot be divided or turned as the settings ask.
+    """
+    chosen = STREAMS[stream].model_validate(dict(settings))
+    _check_data(chosen, data)
+    contents = _contents(chosen, data, seed)
+    targets, outputs = number_labels(
+        kind, [classes for _, classes, _ in contents], same_classes=isinstance(chosen, ExplicitSettings)
+    )
+    tasks = tuple(
+        Task(source, classes, target, transform)
+        for (source, classes, transform), target in zip(contents, targets, strict=True)
+    )
+    _check_tasks(kind, tasks, outputs, val_share)
+    scale, shift = data[0].scale, 0.0
+    if chosen.normalize:
+        mean, deviation = _mean_and_deviation([each.x_train for each in data])
+        scale, shift = 1 / deviation, mean / deviation
+    return Stream(kind, tasks, outputs, data[0].x_train.shape[1:], scale, shift, seed, val_share)
+
+
+Contents = tuple[Dataset, tuple[int, ...], Transform | None]
+"""One task before its labels are numbered: where from, which classes, seen how."""
+
+
+def _contents(settings: StreamSettings, data: Sequence[Dataset], seed: int) -> list[Contents]:
+    image = data[0].x_train.shape[1:]
+    match settings:
+        case SplitSettings():
+            return [(data[0], group, None) for group in _class_groups(settings, _classes(data[0]), seed)]
+        case PermutedSettings():
+            return [(data[0], _classes(data[0]), each) for each in _permutations(settings, image, seed)]
+        case RotatedSettings():
+            return [(data[0], _classes(data[0]), each) for each in _rotations(settings)]
+        case ExplicitSettings():
+            return [(each, _classes(each), None) for each in data]
+        case _:
+            raise TypeError(f"no tasks are defined for {type(settings).__name__}")
+
+
+def _classes(data: Dataset) -> tuple[int, ...]:
+    return tuple(np.unique(data.y_train).tolist())
+
+
+def _class_groups(settings: SplitSettings, classes: tuple[int, ...], seed: int) -> list[tuple[int, ...]]:
+    size = settings.classes_per_task
+    tasks = settings.tasks or max(1, len(classes) // size)
+    if tasks * size > len(classes):
+        raise StreamError(
+            f"split: tasks x classes_per_task = {tasks} x {size} = {tasks * size} classes; "
+            f"the data has {len(classes)}"
+        )
+    if settings.class_order == "seed":
+        order = torch.randperm(len(classes), generator=generator(seed, "class-order")).tolist()
+        classes = tuple(classes[place] for place in order)
+    return [classes[k * size : (k + 1) * size] for k in range(tasks)]
+
+
+def _permutations(settings: PermutedSettings, image: tuple[int, ...], seed: int) -> list[Transform | None]:
+    draws = generator(seed, "permutation")
+    # Task 0's is drawn even if unused, so that task k sees the same with and without permute_first.
+    orders = [torch.randperm(math.prod(image), generator=draws) for _ in range(settings.tasks)]
+    transforms: list[Transform | None] = [partial(_permute, order=order) for order in orders]
+    return transforms if settings.permute_first else [None, *transforms[1:]]
+
+
+def _permute(images: Tensor, order: Tensor) -> Tensor:
+    return images.flatten(start_dim=1).index_select(1, order)
+
+
+def _rotations(settings: RotatedSettings) -> list[Transform | None]:
+    first, end = settings.angles
+    return [
+        partial(rotate, degrees=first + (end - first) * k / settings.tasks) for k in range(settings.tasks)
+    ]
+
+
+def _held_out(count: int, share: float, draws: torch.Generator) -> NDArray[np.bool_]:
+    """Mark the validation examples: the share, rounded, but at least one and never all."""
+    held = min(max(1, round(count * share)), count - 1)
+    marks = np.zeros(count, dtype=np.bool_)
+    marks[torch.randperm(count, generator=draws)[:held].numpy()] = True
+    return marks
+
+
+def _mean_and_deviation(arrays: Iterable[NDArray[Any]]) -> tuple[float, float]:
+    """Mean and standard deviation over every number of all arrays, in float64 and two passes."""
+    parts = [x[start : start + ROWS] for x in arrays for start in range(0, len(x), ROWS)]
+    count = sum(part.size for part in parts)
+    mean = sum(float(part.sum(dtype=np.float64)) for part in parts) / count
+    variance = sum(float(np.square(part - np.float64(mean)).sum()) for part in parts) / count
+    if variance == 0:
+        raise StreamError("normalize: every number in the training data is the same, so it has no deviation")
+    return mean, math.sqrt(variance)
+
+
+def _check_data(settings: StreamSettings, data: Sequence[Dataset]) -> None:
+    if not data or (len(data) > 1 and not isinstance(settings, ExplicitSettings)):
+        raise StreamError(f"one data set is needed (explicit: one per task), but {len(data)} were given")
+    image = data[0].x_train.shape[1:]
+    if isinstance(settings, RotatedSettings) and len(image) != 2:
+        raise StreamError(f"rotated: images of shape (height, width) are needed; the data's shape is {image}")
+    for k, each in enumerate(data):
+        if each.x_train.shape[1:] != image:
+            raise StreamError(
+                f"explicit: task {k} has examples of shape {each.x_train.shape[1:]}, task 0 of {image}"
+            )
+        if (each.x_train.dtype, each.scale) != (data[0].x_train.dtype, data[0].scale):
+            raise StreamError(
+                f"explicit: task {k} is {each.x_train.dtype} with scale {each.scale:.4g}, "
+                f"task 0 {data[0].x_train.dtype} with scale {data[0].scale:.4g}; store all in the same way"
+            )
+
+
+def _check_tasks(kind: Kind, tasks: Sequence[Task], outputs: Sequence[int], val_share: float) -> None:
+    for k, task in enumerate(tasks):
+        if kind != "class-il" and outputs[k] < 2:
+            raise StreamError(f"{kind}: task {k} has a single class, so there is nothing to tell apart")
+        if len(task.rows(task.data.y_test)) == 0:
+            raise StreamError(f"task {k} (labels {list(task.classes)}) has no test examples")
+        if val_share > 0 and len(task.rows(task.data.y_train)) < 2:
+            raise StreamError(f"task {k} has a single training example, so none can be held out (val_share)")

@@ -1,0 +1,269 @@
+"""The verbs a person types: each parses, calls and prints. Heavy imports are inside the verbs."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import Console
+
+    from orchestrator.sweep import Prepared
+    from results.store import Store
+
+app = typer.Typer(
+    help="Continual-learning benchmark sweeps: which method forgets least, at which settings, and how sure is that?",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+OK, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+
+SpecArgument = Annotated[
+    str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a shipped one (clsweep list).")
+]
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="PLACE=VALUE", help="Override a value of the spec: --set train.epochs=1."),
+]
+StorageOption = Annotated[Path, typer.Option(metavar="DIR", help="The folder that runs go to.")]
+DataOption = Annotated[
+    Path | None, typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data).")
+]
+
+
+class Format(StrEnum):
+    """How `show` writes the summary."""
+
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+    parquet = "parquet"
+
+
+class Ended(StrEnum):
+    """How a trial ended that `run --rerun` repeats."""
+
+    complete = "complete"
+    diverged = "diverged"
+    stopped = "stopped"
+
+
+def main() -> None:
+    """Run the command line; a user's mistake ends with one message and exit code 2."""
+    try:
+        app()
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+
+
+@app.command()
+def run(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = Path("runs"),
+    data_dir: DataOption = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="auto|HOST:PORT", help="Join this Ray cluster instead of starting a Ray.")
+    ] = None,
+    local: Annotated[
+        bool, typer.Option("--local", help="Run in this process, one trial after another, without Ray.")
+    ] = False,
+    retries: Annotated[int, typer.Option(min=0, help="How often a trial whose process died starts again.")] = 2,
+    rerun: Annotated[
+        list[Ended] | None, typer.Option(help="Repeat trials that ended so; failed ones always are.")
+    ] = None,
+) -> None:
+    """Run a sweep: whatever of it is missing, then print its tables."""
+    if local and address is not None:
+        _refuse("--local runs without Ray, so --address cannot be given with it")
+    prepared = _prepared(spec, overrides, data_dir)
+
+    from orchestrator.recording import missing
+    from orchestrator.sweep import run_sweep
+    from results.store import Store, StoreError
+    from sweeps.spec import dump_spec
+
+    store = Store(storage / prepared.spec.name)
+    try:
+        planned = prepared.plan.trials
+        todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
+        store.write_spec(dump_spec(prepared.spec))
+        _announce(prepared, store, todo=len(todo), local=local)
+        failed = run_sweep(prepared, todo, store, local=local, address=address, retries=retries) if todo else 0
+        _print_tables(store, Format.table, matrix=False)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. Everything finished is in {store.paths.root}; the same command continues:")
+        print("  " + _continue_command())
+        raise typer.Exit(INTERRUPTED) from None
+    except StoreError as error:
+        _fail(f"{error}\nEvery trial that was reported as done is safe; the same command continues.", SOME_FAILED)
+    except _cluster_errors() as error:
+        _fail(str(error), WRONG_REQUEST)
+    raise typer.Exit(SOME_FAILED if failed else OK)
+
+
+@app.command()
+def plan(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = Path("runs"),
+    data_dir: DataOption = None,
+) -> None:
+    """Show what a sweep would run, what is done already, and how long the rest should take."""
+    prepared = _prepared(spec, overrides, data_dir)
+
+    from rich.console import Console
+
+    from orchestrator.estimate import estimate
+    from orchestrator.planning import plan_table
+    from orchestrator.recording import missing
+    from results.store import Store, StoreError
+
+    store = Store(storage / prepared.spec.name)
+    try:
+        statuses, timings = store.statuses(), store.trials().to_pylist()
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+    todo = missing(prepared.plan.trials, statuses)
+    expected = estimate(todo, prepared.data, prepared.tasks, timings)
+    Console().print(plan_table(prepared.plan, statuses, todo, expected))
+
+
+@app.command()
+def show(
+    run_folder: RunArgument,
+    matrix: Annotated[bool, typer.Option("--matrix", help="Print each cell's seed-averaged accuracy matrix.")] = False,
+    form: Annotated[Format, typer.Option("--format", help="How to write the summary.")] = Format.table,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the screen.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also trials of earlier settings of this sweep, not in its spec now.")
+    ] = False,
+) -> None:
+    """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
+    from results.store import StoreError, open_run
+
+    if form is Format.parquet and output is None:
+        _refuse("--format parquet is not for the screen; name a file with --output FILE")
+    try:
+        _print_tables(open_run(run_folder), form, matrix=matrix, output=output, everything=everything)
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+@app.command("list")
+def list_names() -> None:
+    """List what a spec can name: shipped sweeps, methods with their hyperparameters, streams."""
+    from rich.console import Console
+
+    from sweeps.listing import listing
+
+    Console().print(listing())
+
+
+def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> Prepared:
+    """Read the spec, then its data; what is wrong with either is one message."""
+    from sweeps.spec import SpecError, load_spec
+
+    try:
+        checked = load_spec(spec, overrides or [])
+    except SpecError as error:
+        _fail(str(error), WRONG_REQUEST)
+    from cl.datasets import DataError
+    from cl.streams import StreamError
+    from orchestrator.sweep import prepare
+
+    try:
+        return prepare(checked, data_dir)
+    except (DataError, StreamError) as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> None:
+    total = len(prepared.plan.trials)
+    done = f", {total - todo} of them done before" if total > todo else ""
+    print(f"{prepared.spec.name}: {total} trials{done}; results in {store.paths.root}")
+    for excluded in prepared.plan.excluded:
+        print(f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}")
+    if todo and not local:
+        print(f"Ray's own messages go to {store.paths.ray_log}")
+
+
+def _print_tables(
+    store: Store, form: Format, *, matrix: bool, output: Path | None = None, everything: bool = False
+) -> None:
+    from orchestrator.identity import of_spec
+    from results import tables
+    from results.summary import summarise
+    from sweeps.spec import load_spec
+
+    trials = store.trials()
+    current = trials if everything else of_spec(trials, load_spec(str(store.paths.spec)))
+    cells = summarise(current, store.accuracy())
+    if form is Format.parquet and output is not None:
+        import pyarrow.parquet as pq
+
+        pq.write_table(tables.to_arrow(cells), output)
+        return
+    with _console(output) as console:
+        if form is Format.markdown:
+            console.out(tables.to_markdown(cells), highlight=False)
+        elif form is Format.csv:
+            console.out(tables.to_csv(cells), highlight=False, end="")
+        else:
+            for renderable in tables.summary_tables(cells, width=console.width):
+                console.print(renderable)
+        if matrix:
+            for cell in cells:
+                console.out(tables.matrix_text(cell), highlight=False)
+        if hidden := len(trials) - len(current):
+            console.print(f"{hidden} trials of earlier settings are not shown; --all shows them.")
+
+
+@contextmanager
+def _console(output: Path | None) -> Iterator[Console]:
+    """A console on the screen, or on the file *output*."""
+    from rich.console import Console
+
+    if output is None:
+        yield Console()
+        return
+    with output.open("w", encoding="utf-8") as file:
+        yield Console(file=file, width=120)
+
+
+def _continue_command() -> str:
+    import shlex
+
+    return shlex.join(["clsweep", *sys.argv[1:]])
+
+
+def _cluster_errors() -> type[Exception]:
+    """The exception of the Ray runner, if that was imported at all."""
+    module = sys.modules.get("orchestrator.on_ray")
+    error: type[Exception] = module.ClusterError if module else typer.Abort
+    return error
+
+
+def _refuse(message: str) -> NoReturn:
+    _fail(message, WRONG_REQUEST)
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    print(f"clsweep: {message}", file=sys.stderr)
+    raise typer.Exit(code)
+
+
+if __name__ == "__main__":
+    main()

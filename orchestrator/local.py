@@ -1,0 +1,20 @@
+"""Runs trials one after another in this process: the twin of the Ray runner for tests and the debugger."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from cl.datasets import Dataset
+from orchestrator.outcome import outcomes_of
+from orchestrator.recording import Recorder
+from sweeps.trials import Trial
+
+
+def run_local(
+    trials: Sequence[Trial], data: Mapping[tuple[str, ...], Sequence[Dataset]], recorder: Recorder
+) -> None:
+    """Run *trials* in order, recording each task as it is learned."""
+    for trial in trials:
+        recorder.started(trial)
+        for outcome in outcomes_of(trial, data[trial.scenario.data]):
+            recorder.reported(trial, outcome)

@@ -1,0 +1,213 @@
+"""Runs trials on Ray Tune: one trial each, one `step` per task, in processes that stay warm."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+# Tune reads these when it is imported. Our store is the only log; nothing resumes from Tune's own
+# experiment state, so it is snapshot rarely; and Ctrl-C is ours to handle.
+os.environ |= {
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",
+    "RAY_AIR_NEW_OUTPUT": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+
+import ray
+from ray import tune
+
+from cl.datasets import Dataset
+from orchestrator.outcome import Outcome, outcomes_of
+from orchestrator.recording import Recorder
+from results.schema import RUNNING
+from sweeps.trials import Resources, Trial
+
+Data = Mapping[tuple[str, ...], Sequence[Dataset]]
+
+
+class ClusterError(Exception):
+    """The cluster cannot be reached or cannot run what was asked; the message is ready to print."""
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """A warm process that runs one trial after another.
+
+    `setup` and `reset_config` only assign, since spare actors run them too; the first `step` builds.
+    """
+
+    def setup(self, config: dict[str, str], trials: Mapping[str, Trial], data: Mapping[Any, Any]) -> None:
+        """Take the first trial; *data* maps names to references in the object store."""
+        self._trials = trials
+        self._data = data
+        self._loaded: dict[Any, Any] = {}
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, str]) -> bool:
+        """Take the next trial."""
+        self._trial = self._trials[new_config["trial_id"]]
+        self._outcomes: Iterator[Outcome] | None = None
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """Learn one task; report everything learned so far."""
+        if self._outcomes is None:
+            key = self._trial.scenario.data
+            if key not in self._loaded:
+                self._loaded[key] = ray.get(self._data[key])
+            self._outcomes = outcomes_of(self._trial, self._loaded[key])
+        outcome = next(self._outcomes)
+        return {
+            "outcome": outcome,
+            "tasks_learned": len(outcome.reports) - 1,
+            "done": outcome.status != RUNNING,
+        }
+
+
+class _Rows(tune.Callback):  # type: ignore[misc]
+    """Hands what Tune hears from trials to the recorder.
+
+    A callback that raises ends the sweep at an arbitrary point, so a failure to record is kept and raised
+    between steps, as an interruption is.
+    """
+
+    def __init__(self, trials: Mapping[str, Trial], recorder: Recorder) -> None:
+        self._trials = trials
+        self._recorder = recorder
+        self.stop: BaseException | None = None
+
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        """Be nothing in Tune's own snapshots, from which nothing is ever resumed."""
+        return tune.Callback, ()
+
+    def _record(self, tune_trial: Any, action: Any, *arguments: Any) -> None:
+        try:
+            action(self._trials[tune_trial.config["trial_id"]], *arguments)
+        except Exception as error:  # noqa: BLE001 - raised between steps
+            self.stop = self.stop or error
+
+    def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        del iteration, trials, info
+        self._record(trial, self._recorder.started)
+
+    def on_trial_result(
+        self, iteration: int, trials: list[Any], trial: Any, result: dict[str, Any], **info: Any
+    ) -> None:
+        del iteration, trials, info
+        self._record(trial, self._recorder.reported, result["outcome"])
+
+    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
+        del iteration, trials, info
+        cause = "the trial's process died"
+        if trial.error_file and os.path.exists(trial.error_file):
+            with open(trial.error_file, encoding="utf-8", errors="replace") as file:
+                cause = file.read()
+        self._record(trial, self._recorder.lost, cause)
+
+    def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        del iteration, trials, info
+        if self.stop:
+            raise self.stop
+
+
+@contextmanager
+def connected(address: str | None = None) -> Iterator[None]:
+    """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores."""
+    try:
+        ray.init(
+            address=address,
+            include_dashboard=False if address is None else None,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1" if address is None else None,
+        )
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
+        raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}") from error
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def run_on_ray(trials: Sequence[Trial], data: Data, recorder: Recorder, *, retries: int = 2) -> None:
+    """Run *trials* on the connected cluster, recording each task as it is learned.
+
+    Raises:
+        ClusterError: a trial asks for more than any node has.
+        KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
+    """
+    _require(trials)
+    by_id = {trial.id: trial for trial in trials}
+    rows = _Rows(by_id, recorder)
+    references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
+    actor = tune.with_resources(
+        tune.with_parameters(TrialActor, trials=by_id, data=references),
+        lambda config: _request(by_id[config["trial_id"]].resources),
+    )
+    with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch, _interruptible(rows):
+        tuner = tune.Tuner(
+            actor,
+            param_space={"trial_id": tune.grid_search(list(by_id))},
+            tune_config=tune.TuneConfig(reuse_actors=True),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=scratch,
+                verbose=0,
+                callbacks=[rows],
+                failure_config=tune.FailureConfig(max_failures=retries),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            ),
+        )
+        tuner.fit()
+        if rows.stop:
+            raise rows.stop
+
+
+def _request(resources: Resources) -> dict[str, float]:
+    request = {"cpu": resources.cpu}
+    return request | ({"gpu": resources.gpu} if resources.gpu else {})
+
+
+def _require(trials: Sequence[Trial]) -> None:
+    """Refuse what no node can ever run; Tune would wait for it for ever."""
+    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    for resources in sorted({trial.resources for trial in trials}, key=repr):
+        needs = {"CPU": resources.cpu, "GPU": resources.gpu}
+        if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
+            largest = {name: max(node.get(name, 0) for node in nodes) for name in needs}
+            raise ClusterError(
+                f"resources: a trial asks for cpu {resources.cpu:g} and gpu {resources.gpu:g}, but the largest "
+                f"node has cpu {largest['CPU']:g} and gpu {largest['GPU']:g}"
+            )
+
+
+@contextmanager
+def _interruptible(rows: _Rows) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into a `KeyboardInterrupt` between two steps of Tune's loop.
+
+    Raising in the handler itself would surface anywhere, also inside Ray's own code. A second signal ends
+    the process at once.
+    """
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        rows.stop = KeyboardInterrupt()
+        signal.signal(number, signal.SIG_DFL)
+
+    # Ray installs a SIGTERM handler of its own when it starts, so ours come after.
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

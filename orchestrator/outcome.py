@@ -1,0 +1,101 @@
+"""What a trial has to say after each step: its reports so far, and how it ended if it has."""
+
+from __future__ import annotations
+
+import platform
+import socket
+import traceback
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from cl.datasets import Dataset
+from cl.learner import Diverged
+from cl.training import TaskReport
+from orchestrator.trial import reports_of
+from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING
+from sweeps.trials import Trial
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A trial's state after a step.
+
+    Attributes:
+        reports: everything reported so far, so that a lost or repeated outcome does no harm.
+        status: ``running``, ``complete``, ``failed`` or ``diverged``.
+        cause: in one line, why it failed or diverged.
+        error: the whole traceback of a failure.
+        host, cpu_model: where it ran.
+        peak_memory_bytes: largest resident memory of the process during the trial, None where unknown.
+    """
+
+    reports: tuple[TaskReport, ...]
+    status: str
+    cause: str | None = None
+    error: str | None = None
+    host: str = ""
+    cpu_model: str = ""
+    peak_memory_bytes: int | None = None
+
+
+def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
+    """Run *trial*, yielding an outcome per task; the last one is not ``running``. Never raises `Exception`."""
+    _reset_peak_memory()
+    reports: list[TaskReport] = []
+    try:
+        for report in reports_of(trial, data):
+            reports.append(report)
+            if report.task >= 0:
+                yield _outcome(reports, COMPLETE if report.task == len(report_tasks(report)) - 1 else RUNNING)
+    except Diverged as result:
+        yield _outcome(reports, DIVERGED, str(result))
+    except Exception as error:  # noqa: BLE001 - whatever a method raises is recorded as the trial's failure
+        yield _outcome(reports, FAILED, _cause(error), traceback.format_exc())
+
+
+def report_tasks(report: TaskReport) -> list[int]:
+    """The tasks that *report* scores."""
+    return [score.task for score in report.scores if score.split == "test"]
+
+
+def _outcome(
+    reports: Sequence[TaskReport], status: str, cause: str | None = None, error: str | None = None
+) -> Outcome:
+    return Outcome(
+        tuple(reports), status, cause, error, socket.gethostname(), _cpu_model(), _peak_memory_bytes()
+    )
+
+
+def _cause(error: Exception) -> str:
+    first = str(error).strip().split("\n")[0]
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+
+
+@cache
+def _cpu_model() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _reset_peak_memory() -> None:
+    """Let Linux measure the peak anew, since a warm process outlives its trials."""
+    clear = Path("/proc/self/clear_refs")
+    try:
+        clear.write_text("5")
+    except OSError:
+        return
+
+
+def _peak_memory_bytes() -> int | None:
+    status = Path("/proc/self/status")
+    if status.exists():
+        for line in status.read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return None

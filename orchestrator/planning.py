@@ -1,0 +1,63 @@
+"""What a sweep would run, as a table: counts by scenario and method, exclusions, and the time it should take."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from orchestrator.estimate import Estimate
+from orchestrator.progress import duration
+from results.schema import COMPLETE
+from sweeps.plan import Plan
+from sweeps.trials import Trial
+
+
+def plan_table(
+    plan: Plan, statuses: Mapping[str, str], todo: Sequence[Trial], expected: Estimate
+) -> RenderableType:
+    """Draw *plan*: of each scenario and method the trials planned, complete and still to run."""
+    planned, complete, new = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    for trial in plan.trials:
+        planned[_row(trial)] += 1
+        complete[_row(trial)] += statuses.get(trial.id) == COMPLETE
+    new.update(_row(trial) for trial in todo)
+    table = Table(box=None, padding=(0, 2, 0, 0), show_footer=True)
+    table.add_column("scenario", footer="all")
+    table.add_column("method")
+    for name, counts in (("trials", planned), ("complete", complete), ("to run", new)):
+        table.add_column(name, footer=str(counts.total()), justify="right")
+    last = None
+    for scenario, method in planned:
+        row = scenario, method
+        shown = "" if scenario == last else scenario
+        table.add_row(shown, method, *(str(counts[row]) for counts in (planned, complete, new)))
+        last = scenario
+    return Group(table, Text("\n".join(["", *_notes(plan, todo, expected)])))
+
+
+def _row(trial: Trial) -> tuple[str, str]:
+    return trial.scenario.label, trial.method
+
+
+def _notes(plan: Plan, todo: Sequence[Trial], expected: Estimate) -> Iterator[str]:
+    for excluded in plan.excluded:
+        yield f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}"
+    if not plan.excluded:
+        yield "excluded: nothing"
+    if not todo:
+        yield "nothing is left to run"
+        return
+    if expected.measured == len(todo):
+        source = "from the timings of earlier trials"
+    elif expected.measured:
+        source = f"{expected.measured} trials from earlier timings, the others from a short calibration"
+    else:
+        source = "from a short calibration on this machine"
+    yield (
+        f"expected: about {duration(expected.wall_s)}, {expected.parallel} trials at a time "
+        f"({duration(expected.seconds)} of training; {source})"
+    )

@@ -1,0 +1,138 @@
+"""A sweep from its plan to its rows: what is missing runs, here or on Ray, and is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from cl.datasets import Dataset, load
+from cl.streams import make_stream
+from orchestrator.estimate import work_of
+from orchestrator.identity import ScenarioKey, scenario_key
+from orchestrator.progress import Progress, shown
+from orchestrator.quiet import chatter_to
+from orchestrator.recording import Recorder
+from results.labels import label, varying
+from results.store import Store
+from sweeps.plan import Plan, data_names, plan
+from sweeps.spec import Spec
+from sweeps.trials import Trial
+
+Data = Mapping[tuple[str, ...], Sequence[Dataset]]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A spec with its data read: everything that is needed to run it or to say what would run."""
+
+    spec: Spec
+    plan: Plan
+    data: Data
+    tasks: Mapping[ScenarioKey, int]
+    """Number of tasks of each scenario."""
+
+    def work(self, trial: Trial) -> float:
+        """How much work *trial* is, in steps of plain fine-tuning."""
+        return work_of(trial, self.data[trial.scenario.data], self.tasks[scenario_key(trial)])
+
+
+def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
+    """Read the data that *spec* names, plan its trials, and make sure every stream can be made.
+
+    Raises:
+        DataError: a data set is missing or damaged.
+        StreamError: a data set cannot be divided or turned as a scenario asks.
+    """
+    loaded: dict[str, Dataset] = {}
+    data: dict[tuple[str, ...], Sequence[Dataset]] = {}
+    for names in sorted(data_names(spec)):
+        for name in names:
+            if name not in loaded:
+                loaded[name] = load(name, data_dir)
+        data[names] = [loaded[name] for name in names]
+    digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
+    planned = plan(spec, digests)
+    return Prepared(spec, planned, data, _task_counts(planned, data))
+
+
+def _task_counts(planned: Plan, data: Data) -> dict[ScenarioKey, int]:
+    """Make every scenario's stream once, so that what cannot be made is known now, and count its tasks."""
+    counts: dict[ScenarioKey, int] = {}
+    for trial in planned.trials:
+        scenario, key = trial.scenario, scenario_key(trial)
+        if key not in counts:
+            stream = make_stream(
+                scenario.kind,
+                scenario.stream,
+                scenario.settings,
+                data[scenario.data],
+                seed=trial.seed,
+                val_share=trial.train["val_share"],
+            )
+            counts[key] = stream.n_tasks
+    return counts
+
+
+def labels_of(trials: Sequence[Trial]) -> dict[str, str]:
+    """What to call each trial's cell: its method and the values that vary among *trials*."""
+    by_method: dict[str, list[Trial]] = {}
+    for trial in trials:
+        by_method.setdefault(trial.method, []).append(trial)
+    train, model = varying(t.train for t in trials), varying(t.model for t in trials)
+    labels = {}
+    for method, group in by_method.items():
+        names = varying(trial.hyperparameters for trial in group)
+        for trial in group:
+            head = label(method, trial.hyperparameters, names)
+            head = label(head, trial.model, model, prefix="model.")
+            labels[trial.id] = label(head, trial.train, train, prefix="train.")
+    return labels
+
+
+def run_sweep(
+    prepared: Prepared, trials: Sequence[Trial], store: Store, *, local: bool, address: str | None, retries: int
+) -> int:
+    """Run *trials*, showing progress; return how many failed.
+
+    Raises:
+        ClusterError: the cluster cannot be reached, or cannot run what was asked.
+        StoreError: rows cannot be written; what was recorded before is safe.
+        KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
+    """
+    work = {trial.id: prepared.work(trial) for trial in trials}
+    progress = Progress(work, labels_of(prepared.plan.trials), len(prepared.plan.trials) - len(trials))
+    runner = _local if local else _on_ray(store.paths.ray_log, address, retries)
+    with runner() as (console, run), shown(progress, console) as watcher:
+        recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher)
+        run(trials, prepared.data, recorder)
+    return recorder.failed
+
+
+Run = Callable[[Sequence[Trial], Data, Recorder], None]
+
+
+@contextmanager
+def _local() -> Iterator[tuple[Console, Run]]:
+    from orchestrator.local import run_local
+
+    yield Console(), run_local
+
+
+def _on_ray(log: Path, address: str | None, retries: int) -> Callable[[], object]:
+    @contextmanager
+    def runner() -> Iterator[tuple[Console, Run]]:
+        # Ray takes seconds to import and `--local` must not need it.
+        from orchestrator.on_ray import connected, run_on_ray
+
+        with chatter_to(log) as console, connected(address):
+
+            def run(trials: Sequence[Trial], data: Data, recorder: Recorder) -> None:
+                run_on_ray(trials, data, recorder, retries=retries)
+
+            yield console, run
+
+    return runner

@@ -1,0 +1,36 @@
+"""One trial, from its description to its reports: what a worker runs, and what `--local` runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from cl.datasets import Dataset
+from cl.methods import make_method
+from cl.registry import ModelSettings, TrainSettings
+from cl.streams import make_stream
+from cl.training import TaskReport, learn
+from sweeps.trials import Trial
+
+
+def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
+    """Run *trial* on *data*, yielding the untrained model's report and one per task.
+
+    Sets this process's torch thread count: with one thread the numbers are the same bit for bit wherever
+    the trial runs on the same kind of processor.
+    """
+    torch.set_num_threads(trial.resources.threads)
+    train = TrainSettings.model_validate(trial.train)
+    scenario = trial.scenario
+    stream = make_stream(
+        scenario.kind, scenario.stream, scenario.settings, data, seed=trial.seed, val_share=train.val_share
+    )
+    return learn(
+        stream,
+        make_method(trial.method, trial.hyperparameters),
+        model=ModelSettings.model_validate(trial.model),
+        train=train,
+        seed=trial.seed,
+        device=trial.resources.device_type,
+    )

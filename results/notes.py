@@ -1,0 +1,81 @@
+"""What a table has to say beside its numbers: each reason once, and the seeds that are not in the means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from cl.metrics import METRICS
+from results.schema import DIVERGED, FAILED, RUNNING, STOPPED
+from results.summary import CellSummary, seed_list
+
+__all__ = ["footnotes", "header", "legend"]
+
+_SHORT = {"intransigence": "INT"}
+_NAMED_CELLS = 3
+"""A footnote names so many cells and counts the rest."""
+
+
+def header(metric: str) -> str:
+    """The metric's name at the head of a column."""
+    return _SHORT.get(metric, METRICS[metric].label)
+
+
+def legend(cells: Iterable[CellSummary], metrics: Sequence[str]) -> str:
+    """What the numbers of all tables are."""
+    levels = {interval.level for cell in cells for interval in cell.metrics.values()}
+    percent = ", ".join(f"{100 * level:g} %" for level in sorted(levels)) or "95 %"
+    words = [f"{header(name)}: {METRICS[name].label}" for name in metrics if name in _SHORT]
+    return "; ".join([f"mean ± {percent} half-width over n seeds (Student t)", *words])
+
+
+def footnotes(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
+    """The notes of one scenario's table, a line each."""
+    return [
+        *_reasons(cells, metrics),
+        *_head_notes(cells, metrics),
+        *_ended_early(cells),
+        *_unfinished(cells),
+    ]
+
+
+def _reasons(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
+    """Every reason once, with the metrics and the cells to which it applies."""
+    lacking: dict[tuple[str, str], list[str]] = {}
+    for cell in cells:
+        for name in metrics:
+            if reason := cell.reasons.get(name):
+                lacking.setdefault((reason, name), []).append(cell.label)
+    shared: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for (reason, name), labels in lacking.items():
+        shared.setdefault((reason, tuple(labels)), []).append(header(name))
+    return [
+        f"{', '.join(names)}{'' if len(labels) == len(cells) else f' of {_some(labels)}'}: {reason}"
+        for (reason, labels), names in shared.items()
+    ]
+
+
+def _head_notes(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
+    shown = "fwt" in metrics and any(cell.kind == "task-il" and "fwt" in cell.metrics for cell in cells)
+    return ["FWT in task-il: accuracy with a head that is not trained yet"] if shown else []
+
+
+def _ended_early(cells: Sequence[CellSummary]) -> list[str]:
+    notes = []
+    for status in (FAILED, DIVERGED, STOPPED):
+        ended = [(cell.label, seeds) for cell in cells if (seeds := cell.with_status(status))]
+        if ended:
+            notes.append(f"{status}: {_some([f'{label} ({seed_list(seeds)})' for label, seeds in ended])}")
+    return notes
+
+
+def _unfinished(cells: Sequence[CellSummary]) -> list[str]:
+    running = sum(len(cell.with_status(RUNNING)) for cell in cells)
+    missing = sum(len(cell.missing) for cell in cells)
+    counts = [f"{count} {what}" for count, what in ((running, "running"), (missing, "not started")) if count]
+    return [f"trials: {', '.join(counts)}"] if counts else []
+
+
+def _some(labels: Sequence[str]) -> str:
+    """The first labels, and how many there are beyond them."""
+    more = len(labels) - _NAMED_CELLS
+    return ", ".join(labels[:_NAMED_CELLS]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,181 @@
+"""The three tables on disk: every column with its type, whether it may be null, and what it means.
+
+One trial writes one part of each table. Nothing derived is stored: metrics are recomputed from `ACCURACY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import pyarrow as pa
+
+from cl.metrics import METRICS
+
+__all__ = [
+    "ACCURACY",
+    "COMPLETE",
+    "DIVERGED",
+    "FAILED",
+    "RUNNING",
+    "SCHEMA_VERSION",
+    "STATUSES",
+    "STOPPED",
+    "SUMMARY",
+    "TASKS",
+    "TRIALS",
+    "Status",
+    "to_table",
+]
+
+SCHEMA_VERSION = 1
+"""Raised when a column changes its meaning or type, or disappears; kept in every part's metadata."""
+
+Status = Literal["running", "complete", "failed", "diverged", "stopped"]
+RUNNING: Status = "running"
+COMPLETE: Status = "complete"
+FAILED: Status = "failed"
+"""An exception, or a process lost more often than retries allow."""
+DIVERGED: Status = "diverged"
+"""A loss that is not finite: a result, not an error."""
+STOPPED: Status = "stopped"
+"""Ended early by a search."""
+STATUSES: tuple[Status, ...] = (RUNNING, COMPLETE, FAILED, DIVERGED, STOPPED)
+
+_TEXT, _INT32, _INT64, _DOUBLE = pa.string(), pa.int32(), pa.int64(), pa.float64()
+_TIME = pa.timestamp("us", tz="UTC")
+
+
+def _column(name: str, kind: pa.DataType, description: str, *, null: bool = False) -> pa.Field:
+    return pa.field(name, kind, nullable=null, metadata={"description": description})
+
+
+def _schema(table: str, *columns: pa.Field, **more: str) -> pa.Schema:
+    version = {"clsweep.table": table, "clsweep.schema_version": str(SCHEMA_VERSION)}
+    return pa.schema(columns, metadata={**version, **more})
+
+
+_IDENTITY = (
+    _column("trial_id", _TEXT, "hash of everything that can change the numbers; the name of the part"),
+    _column("scenario", _TEXT, "increment kind and stream, e.g. class-il/split-digits"),
+    _column("method", _TEXT, "how forgetting is fought, e.g. naive, joint, ewc, replay"),
+    _column("seed", _INT32, "trial seed: the unit of replication"),
+)
+
+TRIALS = _schema(
+    "trials",
+    *_IDENTITY,
+    _column("sweep", _TEXT, "name of the sweep that ran the trial"),
+    _column("kind", _TEXT, "increment kind: task-il, domain-il or class-il"),
+    _column("stream", _TEXT, "sequence of tasks over a data set, e.g. split-digits"),
+    _column("scenario_settings", _TEXT, "the stream's settings, defaults filled in, as a JSON object"),
+    _column("hyperparameters", _TEXT, "the method's hyperparameters, defaults filled in, as a JSON object"),
+    _column("model", _TEXT, "the model's settings, defaults filled in, as a JSON object"),
+    _column("train", _TEXT, "the training loop's settings, defaults filled in, as a JSON object"),
+    _column("n_tasks", _INT32, "number of tasks T"),
+    _column("status", _TEXT, "running, complete, failed, diverged or stopped; only complete enters means"),
+    _column("attempts", _INT32, "how often the trial was started, this time included"),
+    _column("error", _TEXT, "full traceback; null unless failed", null=True),
+    _column("error_cause", _TEXT, "the error in one line, for grouping; null unless failed", null=True),
+    _column("started_at", _TIME, "start of the last attempt, UTC"),
+    _column("ended_at", _TIME, "end of the last attempt, UTC; null while running", null=True),
+    _column("wall_s", _DOUBLE, "seconds from start to end; null while running", null=True),
+    _column("train_s", _DOUBLE, "seconds of training, all tasks; null while running", null=True),
+    _column("eval_s", _DOUBLE, "seconds of evaluation, all tasks; null while running", null=True),
+    _column("peak_memory_bytes", _INT64, "largest resident memory of the process, in bytes", null=True),
+    _column("device", _TEXT, "device type: cpu or cuda"),
+    _column("threads", _INT32, "torch threads"),
+    _column("cpu", _DOUBLE, "CPUs requested"),
+    _column("gpu", _DOUBLE, "GPUs requested; may be a fraction"),
+    _column("host", _TEXT, "name of the machine; null until known", null=True),
+    _column("cpu_model", _TEXT, "processor of the machine; null until known", null=True),
+    _column("data_digest", _TEXT, "digest of the data sets' contents"),
+    _column("results_version", _INT32, "raised when a change of the code changes the numbers"),
+    _column("clsweep_version", _TEXT, "version of clsweep"),
+    _column("python_version", _TEXT, "version of Python"),
+    _column("torch_version", _TEXT, "version of PyTorch"),
+    _column("ray_version", _TEXT, "version of Ray; null for a trial run in-process", null=True),
+)
+"""One row per trial, written when it starts and again when it ends."""
+
+ACCURACY = _schema(
+    "accuracy",
+    *_IDENTITY,
+    _column("after_task", _INT32, "the task trained last (0-based); -1 before any training"),
+    _column("eval_task", _INT32, "the task evaluated (0-based)"),
+    _column("split", _TEXT, "test or val (held-out training data)"),
+    _column(
+        "accuracy",
+        _DOUBLE,
+        "share of correct predictions, 0 to 1; null where the model has no output for the task",
+        null=True,
+    ),
+    _column("n_eval", _INT32, "number of examples evaluated"),
+)
+"""One row per (after_task, eval_task, split): the accuracy matrix, R[eval_task, after_task]."""
+
+TASKS = _schema(
+    "tasks",
+    *_IDENTITY,
+    _column("task", _INT32, "the task (0-based)"),
+    _column("train_s", _DOUBLE, "seconds of training"),
+    _column("eval_s", _DOUBLE, "seconds of evaluating all tasks afterwards"),
+    _column("steps", _INT64, "optimiser steps"),
+    _column(
+        "loss", _DOUBLE, "mean training loss of the last epoch, in nats; null if not a number", null=True
+    ),
+    _column("parameters", _INT64, "parameters of the model after the task"),
+    _column(
+        "fisher_nonzero_share", _DOUBLE, "share of Fisher entries above zero; null without Fisher", null=True
+    ),
+    _column("memory_examples", _INT64, "examples held in memory; null without memory", null=True),
+)
+"""One row per task learned: what it cost, and the method's diagnostics."""
+
+
+SUMMARY = _schema(
+    "summary",
+    _column("scenario", _TEXT, "increment kind and stream"),
+    _column("kind", _TEXT, "increment kind: task-il, domain-il or class-il"),
+    _column("scenario_settings", _TEXT, "the stream's settings, as a JSON object"),
+    _column("data_digest", _TEXT, "digest of the data sets' contents"),
+    _column("results_version", _INT32, "raised when a change of the code changes the numbers"),
+    _column("method", _TEXT, "how forgetting is fought"),
+    _column("hyperparameters", _TEXT, "the method's hyperparameters, as a JSON object"),
+    _column("model", _TEXT, "the model's settings, as a JSON object"),
+    _column("train", _TEXT, "the training loop's settings, as a JSON object"),
+    _column("scenario_label", _TEXT, "the scenario with the settings that vary within the sweep"),
+    _column("label", _TEXT, "the method with the values that vary within the sweep"),
+    _column("metric", _TEXT, "name of the metric; its definition is in this schema's metadata"),
+    _column("mean", _DOUBLE, "mean over seeds; null where the metric is undefined", null=True),
+    _column("half_width", _DOUBLE, "half width of the Student t interval; null for n < 2", null=True),
+    _column("sd", _DOUBLE, "standard deviation over seeds (ddof = 1); null for n < 2", null=True),
+    _column("level", _DOUBLE, "level of the interval; null where the metric is undefined", null=True),
+    _column("n", _INT32, "seeds in the mean"),
+    _column("reason", _TEXT, "why the metric is undefined, for all seeds or for those named", null=True),
+    *(_column(status, _INT32, f"seeds of the cell that are {status}") for status in sorted(STATUSES)),
+    _column("missing", _INT32, "seeds that other cells of the sweep have started and this one has not"),
+    **{f"definition.{name}": metric.definition for name, metric in METRICS.items()},
+)
+"""One row per cell and metric: derived from the other tables, for export."""
+
+
+def to_table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """The rows as a typed table; NaN becomes null.
+
+    Raises:
+        ValueError: a column is unknown, or null where the schema does not allow it.
+    """
+    if unknown := set().union(*rows).difference(schema.names):
+        raise ValueError(f"no such column: {', '.join(sorted(unknown))}; columns: {', '.join(schema.names)}")
+    table = pa.Table.from_arrays([_array(field, rows) for field in schema], schema=schema)
+    for field, column in zip(schema, table.columns, strict=True):
+        if not field.nullable and column.null_count:
+            raise ValueError(f"column {field.name} must not be null")
+    return table
+
+
+def _array(field: pa.Field, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    # from_pandas makes NaN null: it would poison every mean that a reader takes.
+    nan_is_null = bool(pa.types.is_floating(field.type))
+    return pa.array([row.get(field.name) for row in rows], field.type, from_pandas=nan_is_null)

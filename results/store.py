@@ -1,0 +1,201 @@
+"""Rows on disk: one Parquet part per trial and table, whole or not at all."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+
+from results.schema import ACCURACY, TASKS, TRIALS, to_table
+
+__all__ = ["RunNotFound", "Store", "StoreError", "SweepPaths", "open_run"]
+
+
+class StoreError(Exception):
+    """Results cannot be read or written; ``str(error)`` is ready to print."""
+
+
+class RunNotFound(StoreError):  # noqa: N818 - reads as what happened
+    """There is no run in the folder named."""
+
+
+@dataclass(frozen=True)
+class SweepPaths:
+    """Every path of one sweep's folder; nothing else joins them.
+
+    >>> SweepPaths(Path("runs/quickstart")).part("trials", "0a1b2c").as_posix()
+    'runs/quickstart/trials/0a1b2c.parquet'
+    """
+
+    root: Path
+
+    @property
+    def spec(self) -> Path:
+        """The resolved spec, defaults filled in."""
+        return self.root / "sweep.yaml"
+
+    @property
+    def trials(self) -> Path:
+        """Folder of the table `TRIALS`."""
+        return self.root / "trials"
+
+    @property
+    def accuracy(self) -> Path:
+        """Folder of the table `ACCURACY`."""
+        return self.root / "accuracy"
+
+    @property
+    def tasks(self) -> Path:
+        """Folder of the table `TASKS`."""
+        return self.root / "tasks"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Folder of unfinished trials' checkpoints."""
+        return self.root / "checkpoints"
+
+    @property
+    def ray_log(self) -> Path:
+        """What Ray itself has to say."""
+        return self.root / "ray.log"
+
+    def part(self, table: str, trial_id: str) -> Path:
+        """The part of *table* that holds the trial's rows."""
+        return self.root / table / f"{trial_id}.parquet"
+
+    def checkpoint(self, trial_id: str) -> Path:
+        """Folder of one trial's checkpoint."""
+        return self.checkpoints / trial_id
+
+
+class Store:
+    """The tables of one sweep. Writing a trial's part again replaces it, so rows are exactly-once.
+
+    A part appears whole or not at all, whatever happens to the writer: readers of the folder (these methods,
+    DuckDB, Polars, pandas, pyarrow.dataset) see the old part until the new one is complete.
+
+    Methods raise `StoreError` naming the file that cannot be written or read.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.paths = SweepPaths(Path(root))
+        self._made: set[Path] = set()
+
+    def write_trial(self, row: Mapping[str, Any]) -> None:
+        """Write the trial's one row; the trial is ``row["trial_id"]``."""
+        self._write(self.paths.part("trials", row["trial_id"]), to_table(TRIALS, [row]))
+
+    def write_accuracy(self, trial_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write all accuracy rows that the trial has so far."""
+        self._write(self.paths.part("accuracy", trial_id), _part(ACCURACY, trial_id, rows))
+
+    def write_tasks(self, trial_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write all task rows that the trial has so far."""
+        self._write(self.paths.part("tasks", trial_id), _part(TASKS, trial_id, rows))
+
+    def write_spec(self, text: str) -> None:
+        """Write the resolved spec."""
+        self._put(self.paths.spec, pa.py_buffer(text.encode()))
+
+    def trials(self) -> pa.Table:
+        """All trials; empty if there are none."""
+        return _read(self.paths.trials, TRIALS)
+
+    def accuracy(self) -> pa.Table:
+        """All accuracy rows; empty if there are none."""
+        return _read(self.paths.accuracy, ACCURACY)
+
+    def tasks(self) -> pa.Table:
+        """All task rows; empty if there are none."""
+        return _read(self.paths.tasks, TASKS)
+
+    def statuses(self) -> dict[str, str]:
+        """The status of every trial that was ever started, by trial id."""
+        table = _read(self.paths.trials, TRIALS, columns=["trial_id", "status"])
+        return dict(zip(table["trial_id"].to_pylist(), table["status"].to_pylist(), strict=True))
+
+    def _write(self, target: Path, table: pa.Table) -> None:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink)
+        self._put(target, sink.getvalue())
+
+    def _put(self, target: Path, content: pa.Buffer) -> None:
+        try:
+            if target.parent not in self._made:
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._made.add(target.parent)
+            _replace(target, content)
+        except OSError as error:
+            raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+def open_run(root: Path) -> Store:
+    """The store of a run that exists.
+
+    Raises:
+        RunNotFound: there is none in *root*; the message gives the nearest name beside it.
+    """
+    root = Path(root)
+    if _is_run(root):
+        return Store(root)
+    try:
+        runs = sorted(path.name for path in root.parent.iterdir() if _is_run(path))
+    except OSError:
+        runs = []
+    near = difflib.get_close_matches(root.name, runs, n=1)
+    if near:
+        hint = f"; did you mean {root.with_name(near[0])}?"
+    else:
+        hint = f"; runs in {root.parent}: {', '.join(runs) or 'none'}"
+    raise RunNotFound(f"no run at {root}{hint}")
+
+
+def _is_run(root: Path) -> bool:
+    paths = SweepPaths(root)
+    return paths.spec.is_file() or paths.trials.is_dir()
+
+
+def _part(schema: pa.Schema, trial_id: str, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
+    return to_table(schema, [{**row, "trial_id": trial_id} for row in rows])
+
+
+def _replace(target: Path, content: pa.Buffer) -> None:
+    # The name is hidden and does not end in .parquet, so that no reader of the folder takes it for a part.
+    temporary = target.with_name(f".{target.name}.{uuid4().hex}.tmp")
+    try:
+        temporary.write_bytes(content)
+        os.replace(temporary, target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _read(folder: Path, schema: pa.Schema, columns: list[str] | None = None) -> pa.Table:
+    parts = sorted(str(path) for path in folder.glob("[!.]*.parquet"))
+    if not parts:
+        return schema.empty_table()
+    try:
+        return ds.dataset(parts, schema=schema, format="parquet").to_table(columns=columns).combine_chunks()
+    except (pa.ArrowException, OSError) as error:
+        damaged = [part for part in parts if not _readable(part, schema)]
+        raise StoreError(f"cannot read {', '.join(damaged) or folder}: {_first_line(error)}") from error
+
+
+def _readable(part: str, schema: pa.Schema) -> bool:
+    try:
+        ds.dataset([part], schema=schema, format="parquet").to_table()
+    except (pa.ArrowException, OSError):
+        return False
+    return True
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]

@@ -1,0 +1,209 @@
+"""From rows to cells: metrics per seed, then means over seeds with intervals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from cl.metrics import METRICS, UndefinedMetric
+from results.cells import CellKey, CellNames, group
+from results.matrices import Array, TrialMatrix, trial_matrices
+from results.schema import COMPLETE
+from results.statistics import Interval, mean_interval
+
+__all__ = ["CellSummary", "mean_matrix", "seed_list", "summarise"]
+
+_COLUMNS = [
+    *("trial_id", "scenario", "kind", "scenario_settings", "data_digest", "results_version", "method"),
+    *("hyperparameters", "model", "train", "seed", "n_tasks", "status", "started_at"),
+]
+
+
+@dataclass(frozen=True, eq=False)
+class CellSummary:
+    """One line of a table: a scenario, a method and settings, with all seeds."""
+
+    scenario: str
+    """As stored, e.g. ``class-il/split-digits``."""
+    kind: str
+    scenario_settings: Mapping[str, Any]
+    data_digest: str
+    results_version: int
+    method: str
+    hyperparameters: Mapping[str, Any]
+    model: Mapping[str, Any]
+    train: Mapping[str, Any]
+    scenario_label: str
+    """`scenario` with the settings that vary within the sweep: the title of a table."""
+    label: str
+    """`method` with the values that vary within the sweep: the head of a line."""
+    seeds: Mapping[int, str]
+    """Status by seed, ascending."""
+    missing: tuple[int, ...]
+    """Seeds that other cells of the sweep have started and this one has not."""
+    metrics: Mapping[str, Interval]
+    """Over the complete seeds for which the metric is defined; absent where there is none."""
+    reasons: Mapping[str, str]
+    """Why a metric is undefined, for all seeds or for those named."""
+    values: Mapping[str, Mapping[int, float]]
+    """Each metric by seed, for paired comparisons."""
+    matrices: Mapping[int, Array]
+    """The accuracy matrix R, float64 ``[T, T]``, of each complete seed."""
+
+    @property
+    def n(self) -> int:
+        """Complete seeds: those that enter means."""
+        return len(self.matrices)
+
+    @property
+    def planned(self) -> int:
+        """Seeds of any status, with the missing ones."""
+        return len(self.seeds) + len(self.missing)
+
+    def with_status(self, status: str) -> tuple[int, ...]:
+        """The seeds that have that status."""
+        return tuple(seed for seed, its_status in self.seeds.items() if its_status == status)
+
+
+def mean_matrix(cell: CellSummary) -> tuple[Array, int]:
+    """The seed-averaged accuracy matrix ``[T, T]`` and the number of seeds; NaN where any seed lacks a cell.
+
+    Metrics are not to be computed from it: the FM of a mean matrix is not the mean FM.
+
+    Raises:
+        ValueError: the cell has no complete seed.
+    """
+    if not cell.matrices:
+        raise ValueError(f"{cell.label} in {cell.scenario_label} has no complete trial")
+    return np.mean(list(cell.matrices.values()), axis=0), cell.n
+
+
+def summarise(
+    trials: pa.Table, accuracy: pa.Table, *, level: float = 0.95, metrics: Sequence[str] = tuple(METRICS)
+) -> list[CellSummary]:
+    """The cells of a sweep in the order planned, from its tables `TRIALS` and `ACCURACY` (test rows).
+
+    Metrics are computed per seed and then averaged; only complete trials enter. Intransigence is measured
+    against the joint trial with the same scenario, data, model, training settings and seed.
+    """
+    rows = trials.select(_COLUMNS).to_pylist()
+    complete = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
+    matrices = trial_matrices(complete, accuracy)
+    cells = group(rows)
+    measured = {
+        key: {seed: matrices[row["trial_id"]] for seed, row in seeds.items() if row["status"] == COMPLETE}
+        for key, seeds in cells.items()
+    }
+    joint = {key.setting: by_seed for key, by_seed in measured.items() if key.method == "joint"}
+    names = CellNames(cells)
+    every_seed = sorted({seed for seeds in cells.values() for seed in seeds})
+    summaries = []
+    for key in sorted(cells, key=names.position):
+        evidence = _evidence(measured[key], joint.get(key.setting, {}))
+        kind = next(iter(cells[key].values()))["kind"]
+        scores = {name: _score(name, kind, key.method, evidence) for name in metrics}
+        summaries.append(
+            CellSummary(
+                **_identity(key, kind, names),
+                seeds={seed: row["status"] for seed, row in cells[key].items()},
+                missing=tuple(seed for seed in every_seed if seed not in cells[key]),
+                metrics={
+                    name: mean_interval(score.values.values(), level)
+                    for name, score in scores.items()
+                    if score.values
+                },
+                reasons={name: score.reason for name, score in scores.items() if score.reason},
+                values={name: score.values for name, score in scores.items()},
+                matrices={seed: matrix.R for seed, matrix in evidence.items()},
+            )
+        )
+    return summaries
+
+
+class _Evidence(NamedTuple):
+    """The arrays that a seed's metrics may read."""
+
+    R: Array
+    untrained: Array
+    J: Array | None
+
+
+class _Score(NamedTuple):
+    values: dict[int, float]
+    reason: str
+
+
+def _identity(key: CellKey, kind: str, names: CellNames) -> dict[str, Any]:
+    setting = key.setting
+    return {
+        "scenario": key.scenario,
+        "kind": kind,
+        "scenario_settings": json.loads(setting.scenario_settings),
+        "data_digest": setting.data_digest,
+        "results_version": setting.results_version,
+        "method": key.method,
+        "hyperparameters": json.loads(key.hyperparameters),
+        "model": json.loads(setting.model),
+        "train": json.loads(setting.train),
+        "scenario_label": names.scenario(key),
+        "label": names.line(key),
+    }
+
+
+def _evidence(measured: Mapping[int, TrialMatrix], joint: Mapping[int, TrialMatrix]) -> dict[int, _Evidence]:
+    return {
+        seed: _Evidence(matrix.R, matrix.untrained, joint[seed].R if seed in joint else None)
+        for seed, matrix in measured.items()
+    }
+
+
+def _score(name: str, kind: str, method: str, evidence: Mapping[int, _Evidence]) -> _Score:
+    """The metric of every seed that has one, and why the others have none."""
+    if reason := _undefined(name, kind, method):
+        return _Score({}, reason)
+    if not evidence:
+        return _Score({}, "no complete trial")
+    values, reasons = {}, dict[str, list[int]]()
+    for seed, arrays in evidence.items():
+        try:
+            values[seed] = _compute(name, arrays)
+        except UndefinedMetric as error:
+            reasons.setdefault(str(error), []).append(seed)
+    return _Score(values, _merged(reasons, everywhere=len(evidence)))
+
+
+def _undefined(name: str, kind: str, method: str) -> str:
+    """Why the metric has no meaning here, whatever the accuracies; empty if it has."""
+    if method == "joint" and name in {"bwt", "fm", "forgetting"}:
+        return "undefined, since each task trains a fresh model"
+    if kind == "class-il" and name in {"fwt", "fwt_gain"}:
+        return "undefined in class-il: unseen classes have no output"
+    return ""
+
+
+def _compute(name: str, arrays: _Evidence) -> float:
+    metric = METRICS[name]
+    if "J" in metric.reads and arrays.J is None:
+        raise UndefinedMetric("no complete joint trial with the same settings and seed")
+    return metric.compute(*(getattr(arrays, array) for array in metric.reads))
+
+
+def _merged(reasons: Mapping[str, Sequence[int]], *, everywhere: int) -> str:
+    """One reason if all seeds share it; otherwise each with its seeds."""
+    if any(len(seeds) == everywhere for seeds in reasons.values()):
+        return next(iter(reasons))
+    return "; ".join(f"{seed_list(seeds)}: {reason}" for reason, seeds in reasons.items())
+
+
+def seed_list(seeds: Sequence[int]) -> str:
+    """Seeds as words.
+
+    >>> seed_list([3]), seed_list([1, 2])
+    ('seed 3', 'seeds 1, 2')
+    """
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

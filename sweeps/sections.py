@@ -1,0 +1,221 @@
+"""The sections of a spec, each checked and expanded: scenarios, methods, model, train, resources."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from cl import registry
+from sweeps.grid import REFUSED, Combination, combinations
+from sweeps.problems import Problem, not_allowed, shown, unknown
+from sweeps.scenarios import scenario, written_out
+from sweeps.trials import Scenario
+from sweeps.validation import Place, check
+
+MOST_SEEDS = 100_000
+LARGEST_SEED = 2**31 - 1
+"""Seeds are stored as 32-bit integers."""
+
+
+@dataclass(frozen=True)
+class ScenarioChoice:
+    """A scenario of a sweep and the resources it asks for instead of the sweep's."""
+
+    scenario: Scenario
+    resources: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class MethodChoice:
+    """A method with one set of hyperparameters and the resources it asks for instead of the sweep's."""
+
+    method: str
+    hyperparameters: dict[str, Any]
+    resources: dict[str, Any]
+
+
+def _distinct_seeds(seeds: int | list[int]) -> int | list[int]:
+    if isinstance(seeds, int):
+        valid = 1 <= seeds <= MOST_SEEDS
+    else:
+        valid = 1 <= len(set(seeds)) == len(seeds) <= MOST_SEEDS
+        valid = valid and all(0 <= seed <= LARGEST_SEED for seed in seeds)
+    if not valid:
+        raise ValueError("see the description")
+    return seeds
+
+
+def _safe_name(name: str) -> str:
+    if ".." in name:
+        raise ValueError("see the description")
+    return name
+
+
+def _whole_beyond_one(gpus: float) -> float:
+    if gpus > 1 and not gpus.is_integer():
+        raise ValueError("see the description")
+    return gpus
+
+
+class Head(registry.Settings):
+    """The top level of a spec; its sections are checked by their own functions, all of them in any case."""
+
+    name: Annotated[
+        str,
+        Field(
+            pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\z",
+            description="the name of a folder: letters, digits, '-', '_' and single dots, at most 100,"
+            " beginning with a letter or digit",
+        ),
+        AfterValidator(_safe_name),
+    ]
+    seeds: Annotated[
+        int | list[int],
+        Field(
+            description=f"the number of seeds (1 to {MOST_SEEDS}), or a list of different whole numbers"
+            f" from 0 to {LARGEST_SEED}"
+        ),
+        AfterValidator(_distinct_seeds),
+    ] = 5
+    scenarios: Annotated[
+        list[Any], Field(min_length=1, description="a list of scenarios, like [class-il/split-digits]")
+    ]
+    methods: Annotated[list[Any], Field(min_length=1, description="a list of methods, like [naive, joint]")]
+    model: Any = None
+    train: Any = None
+    resources: Any = None
+
+
+class ResourceSettings(registry.Settings):
+    """What one trial is given."""
+
+    cpu: Annotated[float, Field(gt=0)] = 1.0
+    gpu: Annotated[
+        float,
+        Field(ge=0, description="0, a share of one GPU below 1, or a whole number of GPUs"),
+        AfterValidator(_whole_beyond_one),
+    ] = 0.0
+    threads: Annotated[int, Field(ge=1)] = 1
+    """Threads of torch; one is fastest for small models, and bit for bit repeatable."""
+
+
+def resources(section: Any, *, at: Place, problems: list[Problem]) -> ResourceSettings | None:
+    """The resources a section gives, defaults filled in; grids are refused, since they change no number."""
+    return check(ResourceSettings, section, at=at, what="resource", problems=problems)
+
+
+def settings(
+    section: Any, declaration: type[registry.Settings], place: str, problems: list[Problem]
+) -> tuple[dict[str, Any], ...]:
+    """Every combination of the grids in ``model`` or ``train``, resolved, each once."""
+    rows: dict[str, dict[str, Any]] = {}
+    for combination in combinations(section, place, problems):
+        if combination.value is REFUSED:
+            continue
+        at = _at(combination, place)
+        checked = check(declaration, combination.value, at=at, what=f"setting of {place}", problems=problems)
+        if checked is not None:
+            row = checked.resolved()
+            rows.setdefault(json.dumps(row), row)
+    return tuple(rows.values())
+
+
+def scenarios(entries: Sequence[Any], folder: Path, problems: list[Problem]) -> tuple[ScenarioChoice, ...]:
+    """Every combination of every entry, in order; an entry that repeats an earlier one is a problem."""
+    choices: dict[str, ScenarioChoice] = {}
+    first: dict[str, int] = {}
+    files: dict[str, tuple[str, ...]] = {}
+    for i, entry in enumerate(entries):
+        place = f"scenarios[{i}]"
+        for combination in combinations(written_out(entry), place, problems):
+            at = _at(combination, place)
+            given = _own_resources(combination, at, problems)
+            found = scenario(combination.value, at=at, folder=folder, problems=problems)
+            if found is None:
+                continue
+            what = json.dumps([found.kind, found.stream, found.data, found.settings], sort_keys=True)
+            if first.setdefault(what, i) != i:
+                text = (
+                    f"{shown(found.label)} is the same as scenarios[{first[what]}]; list each scenario once"
+                )
+                problems.append(Problem(place, text))
+            if files.setdefault(found.label, found.data) != found.data:
+                problems.append(Problem(place, _same_label(found, files[found.label])))
+            choices.setdefault(what, ScenarioChoice(found, given))
+    return tuple(choices.values())
+
+
+def _same_label(found: Scenario, other: tuple[str, ...]) -> str:
+    mine, theirs = ", ".join(found.data), ", ".join(other)
+    return f"{mine} and {theirs} would both be called {shown(found.label)}; give the files different names"
+
+
+def methods(entries: Sequence[Any], problems: list[Problem]) -> tuple[MethodChoice, ...]:
+    """Every combination of every method, in order; a method that is listed twice is a problem."""
+    choices: list[MethodChoice] = []
+    first: dict[str, int] = {}
+    for i, entry in enumerate(entries):
+        named = _named(entry, f"methods[{i}]", problems)
+        if named is None:
+            continue
+        name, values = named
+        if name in first:
+            text = f"{shown(name)} is already methods[{first[name]}]; several values of one method are a grid"
+            problems.append(Problem(f"methods[{i}]", f"{text}: {{grid: [...]}}"))
+        first.setdefault(name, i)
+        if name not in registry.METHODS:
+            problems.append(unknown(f"methods[{i}]", "method", name, list(registry.METHODS)))
+            continue
+        choices += _method(name, values, problems)
+    return tuple(choices)
+
+
+def _named(entry: Any, place: str, problems: list[Problem]) -> tuple[str, Any] | None:
+    if isinstance(entry, str):
+        return entry, None
+    if isinstance(entry, Mapping) and len(entry) == 1:
+        return next(iter(entry.items()))
+    form = "the name of a method, or {name: {hyperparameter: value}}"
+    if isinstance(entry, Mapping) and entry:
+        form += "; hyperparameters are indented below the name"
+    problems.append(not_allowed(place, entry, form))
+    return None
+
+
+def _method(name: str, values: Any, problems: list[Problem]) -> Iterator[MethodChoice]:
+    place = f"methods.{name}"
+    seen: set[str] = set()
+    for combination in combinations(values, place, problems):
+        if combination.value is REFUSED:
+            continue
+        at = _at(combination, place)
+        given = _own_resources(combination, at, problems)
+        own = combination.value
+        if isinstance(own, Mapping):
+            own = {key: value for key, value in own.items() if key != "resources"}
+        declaration = registry.METHODS[name].settings
+        what = f"hyperparameter of {name}"
+        checked = check(declaration, own, at=at, what=what, also=["resources"], problems=problems)
+        if checked is not None and (spelled := json.dumps(checked.resolved())) not in seen:
+            seen.add(spelled)
+            yield MethodChoice(name, checked.resolved(), given)
+
+
+def _own_resources(combination: Combination, at: Place, problems: list[Problem]) -> dict[str, Any]:
+    values = combination.value
+    if not isinstance(values, Mapping) or "resources" not in values:
+        return {}
+    if any(path[:1] == ("resources",) for path in combination.picks):
+        problems.append(Problem(at(("resources",)), "takes no grid: resources change no number"))
+        return {}
+    checked = resources(values["resources"], at=lambda path: at(("resources", *path)), problems=problems)
+    return {} if checked is None else checked.model_dump(mode="json", exclude_unset=True)
+
+
+def _at(combination: Combination, place: str) -> Callable[[tuple[str | int, ...]], str]:
+    return lambda path: combination.place(place, path)

@@ -1,0 +1,168 @@
+"""A sweep as a person writes it: read from YAML, checked in full, and written back with every default."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cl import registry
+from sweeps import sections
+from sweeps.grid import Combination, factored
+from sweeps.overrides import overridden
+from sweeps.problems import MalformedError, Problem, SpecError, nearest, not_allowed
+from sweeps.scenarios import EXPLICIT
+from sweeps.sections import MethodChoice, ScenarioChoice
+from sweeps.syntax import emit, parse
+from sweeps.trials import Resources, Scenario
+from sweeps.validation import check
+
+CATALOG = Path(__file__).parent / "catalog"
+MOST_TRIALS = 1_000_000
+MOST_BYTES = 1_000_000
+"""A larger file is not a spec."""
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A checked sweep: grids expanded, defaults filled in; the plan is the product of its parts."""
+
+    name: str
+    seeds: tuple[int, ...]
+    scenarios: tuple[ScenarioChoice, ...]
+    methods: tuple[MethodChoice, ...]
+    models: tuple[dict[str, Any], ...]
+    trains: tuple[dict[str, Any], ...]
+    resources: Resources
+
+
+def catalog() -> dict[str, str]:
+    """The sweeps that ship, by name, each with the first comment line of its file."""
+    return {
+        path.stem: path.read_text(encoding="utf-8").partition("\n")[0].removeprefix("#").strip()
+        for path in sorted(CATALOG.glob("*.yaml"))
+    }
+
+
+def load_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
+    """The sweep that *source* describes, with *overrides* like ``train.lr=0.1`` put in first.
+
+    Args:
+        source: the name of a sweep in the catalog, a YAML file, or the folder of an earlier run.
+        overrides: ``PLACE=VALUE`` each, see `sweeps.overrides.overridden`.
+
+    Raises:
+        SpecError: anything is wrong with it; every problem is listed, nothing of it was executed.
+    """
+    path = _path(source)
+    try:
+        values = parse(_text(path, source))
+    except MalformedError as error:
+        raise SpecError(source, [error.problem]) from None
+    # Files named on the command line over a shipped sweep lie where the person is.
+    folder = Path.cwd() if path.parent == CATALOG else path.parent
+    return _checked(values, source, path.stem, folder, overrides)
+
+
+def dump_spec(spec: Spec) -> str:
+    """*spec* as YAML with every default written out; `load_spec` reads it back as an equal plan."""
+    by_label = itertools.groupby(spec.scenarios, key=lambda choice: choice.scenario.label)
+    by_method = itertools.groupby(spec.methods, key=lambda choice: choice.method)
+    counted = spec.seeds == tuple(range(len(spec.seeds)))
+    return emit(
+        {
+            "name": spec.name,
+            "seeds": len(spec.seeds) if counted else list(spec.seeds),
+            "scenarios": [factored([_scenario_row(choice) for choice in choices]) for _, choices in by_label],
+            "methods": [
+                {method: factored([_method_row(choice) for choice in choices])}
+                for method, choices in by_method
+            ],
+            "model": factored(spec.models),
+            "train": factored(spec.trains),
+            "resources": vars(spec.resources),
+        }
+    )
+
+
+def _path(source: str) -> Path:
+    names = [path.stem for path in CATALOG.glob("*.yaml")]
+    if source in names:
+        return CATALOG / f"{source}.yaml"
+    path = Path(os.path.expanduser(source))
+    for candidate in (path / "sweep.yaml", path):
+        if os.path.isfile(candidate):  # unlike Path.is_file, also answers for a name that is too long
+            return candidate
+    nearby = [file.name for pattern in ("*.yaml", "*.yml") for file in path.parent.glob(pattern)]
+    close = nearest(path.name, [*names, *nearby])
+    meant = f"did you mean {close!r}? " if close else ""
+    text = f"no such file, and no such sweep; {meant}sweeps that ship: {', '.join(sorted(names))}"
+    raise SpecError(source, [Problem("", text)])
+
+
+def _text(path: Path, source: str) -> str:
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise SpecError(source, [Problem("", f"larger than {MOST_BYTES} bytes; not a spec")])
+        return path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise SpecError(source, [Problem("", f"cannot be read: {error.strerror}")]) from None
+    except UnicodeDecodeError:
+        raise SpecError(source, [Problem("", "is not text in UTF-8; not a spec")]) from None
+
+
+def _checked(values: Any, source: str, stem: str, folder: Path, overrides: Iterable[str]) -> Spec:
+    if not isinstance(values, dict):
+        keys = "a mapping with name, seeds, scenarios, methods, model, train, resources"
+        problem = Problem("", "is empty; give " + keys) if values is None else not_allowed("", values, keys)
+        raise SpecError(source, [problem])
+    problems: list[Problem] = []
+    values = {"name": stem, **overridden(values, overrides, problems)}
+    at = Combination(None, {}).place
+    head = check(sections.Head, values, at=lambda p: at("", p), what="key", problems=problems)
+    scenarios = sections.scenarios(_list(values, "scenarios"), folder, problems)
+    methods = sections.methods(_list(values, "methods"), problems)
+    models = sections.settings(values.get("model"), registry.ModelSettings, "model", problems)
+    trains = sections.settings(values.get("train"), registry.TrainSettings, "train", problems)
+    resources = sections.resources(
+        values.get("resources"), at=lambda p: at("resources", p), problems=problems
+    )
+    if problems or head is None or resources is None:
+        raise SpecError(source, problems)
+    seeds = tuple(range(head.seeds)) if isinstance(head.seeds, int) else tuple(head.seeds)
+    _refuse_too_many(source, seeds, scenarios, methods, models, trains)
+    return Spec(head.name, seeds, scenarios, methods, models, trains, Resources(**resources.resolved()))
+
+
+def _refuse_too_many(source: str, *parts: Sequence[Any]) -> None:
+    count = math.prod(map(len, parts))
+    if count > MOST_TRIALS:
+        text = f"seeds, scenarios, methods and grids make {count} trials; at most {MOST_TRIALS} are allowed"
+        raise SpecError(source, [Problem("", text)])
+
+
+def _list(values: Mapping[str, Any], name: str) -> list[Any]:
+    entries = values.get(name)
+    return entries if isinstance(entries, list) else []
+
+
+def _scenario_row(choice: ScenarioChoice) -> dict[str, Any]:
+    own = {"resources": choice.resources} if choice.resources else {}
+    return {"kind": choice.scenario.kind, **_stream_row(choice.scenario), **choice.scenario.settings, **own}
+
+
+def _stream_row(scenario: Scenario) -> dict[str, Any]:
+    if scenario.stream == EXPLICIT:
+        return {"stream": list(scenario.data)}
+    if scenario.data[0] in registry.DATASETS:
+        return {"stream": scenario.stream_name}
+    return {"stream": scenario.stream, "data": scenario.data[0]}
+
+
+def _method_row(choice: MethodChoice) -> dict[str, Any]:
+    own = {"resources": choice.resources} if choice.resources else {}
+    return {**choice.hyperparameters, **own}

@@ -1,0 +1,91 @@
+"""A trial: everything that decides what one run computes, and the id that follows from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from cl.registry import Kind
+
+RESULTS_VERSION = 1
+"""Raised whenever the same trial would give other numbers, so that old results are not taken for new."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """An increment kind and a stream with every setting of it."""
+
+    kind: Kind
+    stream: str
+    """How tasks are made of data, a name of `cl.registry.STREAMS`: ``split``, ``explicit``, ..."""
+    data: tuple[str, ...]
+    """Names of data sets or absolute ``.npz`` paths: one, or for ``explicit`` one per task."""
+    settings: dict[str, Any]
+    label: str
+    """For people: ``class-il/split-digits``."""
+
+    @property
+    def stream_name(self) -> str:
+        """The stream as a spec names it: ``split-digits``.
+
+        >>> Scenario("class-il", "split", ("digits",), {}, "class-il/split-digits").stream_name
+        'split-digits'
+        """
+        return self.label.partition("/")[2]
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial is given: CPUs and (fractions of) GPUs to schedule by, and torch threads."""
+
+    cpu: float = 1.0
+    gpu: float = 0.0
+    threads: int = 1
+
+    @property
+    def device_type(self) -> str:
+        """``cuda`` if there is any share of a GPU, else ``cpu``."""
+        return "cuda" if self.gpu > 0 else "cpu"
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One scenario, method, set of hyperparameters and seed: what Ray runs once."""
+
+    scenario: Scenario
+    method: str
+    hyperparameters: dict[str, Any]
+    seed: int
+    model: dict[str, Any]
+    train: dict[str, Any]
+    resources: Resources
+    data_digest: str
+
+    def identity(self) -> dict[str, Any]:
+        """The values that can change the numbers, and only those, as plain JSON types.
+
+        Amounts of CPU and GPU, names and places are left out; the data counts by its digest.
+        """
+        return {
+            "kind": self.scenario.kind,
+            "stream": self.scenario.stream,
+            "stream_settings": self.scenario.settings,
+            "data_digest": self.data_digest,
+            "method": self.method,
+            "hyperparameters": self.hyperparameters,
+            "seed": self.seed,
+            "model": self.model,
+            "train": self.train,
+            "device": self.resources.device_type,
+            "threads": self.resources.threads,
+            "results_version": RESULTS_VERSION,
+        }
+
+    @cached_property
+    def id(self) -> str:
+        """16 hexadecimal digits: the start of the SHA-256 of the identity as canonical JSON."""
+        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]

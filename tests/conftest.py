@@ -1,0 +1,52 @@
+"""What tests share: small data, and a word about what this machine lacks."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cl.datasets import Dataset
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, aloud, the tests whose data set this machine does not have."""
+    if FASHION_MNIST.exists():
+        return
+    absent = [item for item in items if item.get_closest_marker("fashion_mnist")]
+    if absent:
+        config.hook.pytest_deselected(items=absent)
+        items[:] = [item for item in items if item not in absent]
+        config.stash[MISSING] = [item.nodeid for item in absent]
+
+
+MISSING: pytest.StashKey[list[str]] = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the deselected tests and how to get what they need."""
+    names: Iterable[str] = config.stash.get(MISSING, [])
+    if names:
+        terminalreporter.section("not run: Fashion-MNIST is absent (Debian: apt-get install dataset-fashion-mnist)")
+        for name in names:
+            terminalreporter.line(name)
+
+
+@pytest.fixture(scope="session")
+def blobs() -> Dataset:
+    """Six classes of noisy 4 x 4 images, easy to tell apart: 240 to train on, 60 to test."""
+    random = np.random.default_rng(0)
+    centres = random.integers(0, 256, size=(6, 4, 4))
+
+    def draw(count: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = np.arange(count) % 6
+        noise = random.normal(0, 25, size=(count, 4, 4))
+        return np.clip(centres[labels] + noise, 0, 255).astype(np.uint8), labels.astype(np.int64)
+
+    x_train, y_train = draw(240)
+    x_test, y_test = draw(60)
+    for array in (x_train, y_train, x_test, y_test):
+        array.flags.writeable = False
+    return Dataset(x_train, y_train, x_test, y_test, scale=1 / 255)

@@ -1,0 +1,218 @@
+"""Each method against something independent: hand calculation, a slow loop, probability."""
+
+import itertools
+from collections import Counter
+
+import pytest
+import torch
+from torch.nn import functional
+
+from cl.learner import Batch, Learner
+from cl.methods import make_method
+from cl.methods.ewc import EWC
+from cl.methods.replay import Replay, Reservoir, replay_count
+from cl.registry import EWCSettings, ModelSettings, ReplaySettings, SplitSettings, TrainSettings
+from cl.streams import make_stream
+
+
+def learner_on(data, kind="class-il", seed=0):
+    stream = make_stream(kind, "split", SplitSettings().resolved(), [data], seed=seed, val_share=0.0)
+    learner = Learner(
+        stream, ModelSettings(hidden=(8,)), TrainSettings(), seed=seed, device=torch.device("cpu")
+    )
+    return stream, learner
+
+
+def test_the_ewc_gradient_is_that_of_its_penalty(blobs):
+    stream, learner = learner_on(blobs)
+    method = EWC(EWCSettings(lambda_=50.0))
+    data = method.training_data(stream, 0)
+    method.begin_task(learner, 0)
+    method.consolidate(learner, data)
+    method.begin_task(learner, 1)
+    learner.theta.add_(torch.randn(len(learner.theta), generator=torch.Generator().manual_seed(1)), alpha=0.1)
+    batch = method.training_data(stream, 1).take(torch.arange(16))
+    method.gradient(learner, batch)
+
+    theta = learner.model.theta
+    logits = learner.model(learner.inputs(batch.x))
+    penalty = 50.0 / 2 * (method.fisher * (theta - method.anchor) ** 2).sum()
+    (expected,) = torch.autograd.grad(functional.cross_entropy(logits, batch.y) + penalty, theta)
+    assert penalty > 0.01
+    torch.testing.assert_close(learner.model.gradient, expected)
+
+
+@pytest.mark.parametrize("wanted", [30, "all"])
+def test_the_fisher_is_a_mean_over_distinct_examples(blobs, wanted):
+    stream, learner = learner_on(blobs)
+    method = EWC(EWCSettings(fisher="empirical", fisher_samples=wanted))
+    data = method.training_data(stream, 0)
+    fisher = method.fisher_of(learner, data)
+    squares = []
+    for i in range(len(data)):
+        one = data.take(torch.tensor([i]))
+        learner.loss_gradient(one)
+        squares.append(learner.model.gradient.square())
+    if wanted == "all":
+        torch.testing.assert_close(fisher, torch.stack(squares).mean(0))
+    else:
+        # The bias of a single output sees one number per example, so the mean of 30 tells which were taken.
+        assert not torch.allclose(fisher, torch.stack(squares).mean(0))
+        assert torch.equal(fisher, method.fisher_of(learner, data))
+
+
+def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(blobs):
+    stream, learner = learner_on(blobs, "domain-il")
+    method = EWC(EWCSettings(gamma=0.25))
+    parts = []
+    for task in range(3):
+        method.begin_task(learner, task)
+        learner.theta.mul_(0.9)
+        data = method.training_data(stream, task)
+        parts.append(method.fisher_of(learner, data))
+        method.consolidate(learner, data)
+    torch.testing.assert_close(method.fisher, parts[0] / 16 + parts[1] / 4 + parts[2])
+    assert torch.equal(method.anchor, learner.theta)
+
+
+def test_a_grown_head_keeps_its_fisher_and_takes_new_rows(blobs):
+    stream, learner = learner_on(blobs)
+    method = EWC(EWCSettings())
+    method.begin_task(learner, 0)
+    method.consolidate(learner, method.training_data(stream, 0))
+    before = method.fisher.clone()
+    method.begin_task(learner, 1)
+    assert torch.equal(method.fisher[: len(before)], before)
+    assert torch.equal(method.fisher[len(before) :], torch.zeros(2 * 9))
+    assert method.diagnostics()["fisher_nonzero_share"] == pytest.approx(float((before > 0).sum()) / len(method.fisher))
+
+
+@pytest.mark.parametrize(
+    ("new", "ratio", "count"),
+    [(64, 0.0, 0), (64, 0.5, 64), (64, 0.25, 21), (10, 0.75, 30), (64, 0.9, 576), (3, 0.1, 0)],
+)
+def test_the_ratio_is_the_share_of_memory_in_the_combined_batch(new, ratio, count):
+    assert replay_count(new, ratio) == count
+
+
+def offered(numbers, task=0):
+    values = torch.tensor(list(numbers))
+    return Batch(values[:, None].to(torch.uint8), values, task)
+
+
+def test_a_reservoir_keeps_everything_until_it_is_full():
+    reservoir = Reservoir(10)
+    reservoir.offer(offered(range(4)), torch.Generator().manual_seed(0))
+    reservoir.offer(offered(range(4, 9), task=1), torch.Generator().manual_seed(0))
+    memory = reservoir.memory
+    assert memory is not None
+    assert memory.y.tolist() == list(range(9))
+    assert memory.x[:, 0].tolist() == list(range(9))
+    assert memory.tasks.tolist() == [0] * 4 + [1] * 5
+
+
+def test_a_reservoir_is_algorithm_r_one_example_at_a_time():
+    """The vectorised offer equals Vitter's loop on the same random numbers."""
+    for sizes in ([30], [3, 0, 17, 10], [1] * 30):
+        reservoir, expected, t = Reservoir(5), [], 0
+        ours, loop = torch.Generator().manual_seed(9), torch.Generator().manual_seed(9)
+        numbers = iter(range(30))
+        for size in sizes:
+            chunk = list(itertools.islice(numbers, size))
+            if chunk:
+                reservoir.offer(offered(chunk), ours)
+            for value, u in zip(chunk, torch.rand(size, generator=loop, dtype=torch.float64), strict=True):
+                t += 1
+                if len(expected) < 5:
+                    expected.append(value)
+                elif (place := int(u * t)) < 5:
+                    expected[place] = value
+        assert reservoir.memory is not None
+        assert reservoir.memory.y.tolist() == expected
+
+
+def test_every_example_is_kept_with_the_same_probability():
+    """Chi-square over 4,000 streams: 12 examples into 4 places, offered in two parts."""
+    counts: Counter[int] = Counter()
+    random = torch.Generator().manual_seed(0)
+    for _ in range(4000):
+        reservoir = Reservoir(4)
+        reservoir.offer(offered(range(7)), random)
+        reservoir.offer(offered(range(7, 12), task=1), random)
+        assert reservoir.memory is not None
+        counts.update(reservoir.memory.y.tolist())
+    expected = 4000 * 4 / 12
+    # Draws within a stream are without replacement, which shrinks the variance by (1 - 4/12).
+    chi_square = sum((counts[i] - expected) ** 2 / expected for i in range(12)) / (1 - 4 / 12)
+    assert chi_square < 31.3  # 99.9 % quantile with 11 degrees of freedom
+
+
+def test_a_draw_is_without_replacement_and_takes_all_there_is_when_asked_for_more():
+    reservoir = Reservoir(10)
+    random = torch.Generator().manual_seed(0)
+    assert reservoir.draw(3, random) is None
+    reservoir.offer(offered(range(6)), random)
+    drawn = reservoir.draw(4, random)
+    everything = reservoir.draw(64, random)
+    assert drawn is not None
+    assert everything is not None
+    assert len(set(drawn.y.tolist())) == 4
+    assert sorted(everything.y.tolist()) == list(range(6))
+
+
+@pytest.mark.parametrize("kind", ["task-il", "class-il"])
+def test_a_replay_step_is_one_mean_over_new_and_remembered_examples(blobs, kind):
+    stream, learner = learner_on(blobs, kind)
+    method = Replay(ReplaySettings(ratio=0.5, buffer_size=8))
+    method.begin_task(learner, 0)
+    method.consolidate(learner, method.training_data(stream, 0))
+    method.begin_task(learner, 1)
+    new = method.training_data(stream, 1).take(torch.arange(8))
+    loss = method.gradient(learner, new)
+
+    old = method.reservoir.memory
+    assert old is not None
+    losses = [
+        functional.cross_entropy(
+            learner.model(learner.inputs(part.x), task_id=task), part.y, reduction="none"
+        )
+        for part, task in ((new, 1), (old, 0))
+    ]
+    expected = torch.cat(losses).mean()
+    torch.testing.assert_close(loss, expected.detach())
+    (gradient,) = torch.autograd.grad(expected, learner.model.theta)
+    torch.testing.assert_close(learner.model.gradient, gradient)
+
+
+def test_memory_never_holds_the_task_being_learned(blobs):
+    stream, learner = learner_on(blobs)
+    method = Replay(ReplaySettings(buffer_size=20))
+    seen = []
+    gradient = learner.loss_gradient
+
+    def spy(batch):
+        seen.append((learner.task, Counter(batch.tasks.tolist())))
+        return gradient(batch)
+
+    learner.loss_gradient = spy
+    for task in range(3):
+        method.begin_task(learner, task)
+        data = method.training_data(stream, task)
+        method.gradient(learner, data.take(torch.arange(16)))
+        method.consolidate(learner, data)
+    assert seen[0] == (0, {0: 16})
+    assert seen[1] == (1, {1: 16, 0: 16})
+    assert seen[2][1][2] == 16
+    assert sum(seen[2][1].values()) == 32
+
+
+def test_joint_sees_all_tasks_so_far_from_a_fresh_start(blobs):
+    stream, learner = learner_on(blobs, "task-il")
+    method = make_method("joint", {})
+    initial = learner.theta.clone()
+    learner.theta.zero_()
+    method.begin_task(learner, 1)
+    assert torch.equal(learner.theta[: len(initial)], initial)
+    data = method.training_data(stream, 1)
+    assert Counter(data.tasks.tolist()) == {0: 80, 1: 80}
+    assert learner.model.outputs == 4

@@ -1,0 +1,163 @@
+"""The models: heads that grow, gradients against autograd, squared gradients against a slow loop."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+from cl.mlp import MLP, TaskIds
+from cl.models import DomainMLP, MultiHeadMLP, SingleHeadMLP
+
+
+def multi_head() -> MultiHeadMLP:
+    model = MultiHeadMLP(6, [5, 4], head_output_dim=3, seed=1)
+    for _ in range(3):
+        model.add_task_head()
+    return model
+
+
+def single_head() -> SingleHeadMLP:
+    model = SingleHeadMLP(6, [5, 4], initial_classes=2, seed=1)
+    model.expand_head(3)
+    return model
+
+
+def domain() -> DomainMLP:
+    return DomainMLP(6, [5, 4], output_dim=4, seed=1)
+
+
+MIXED = torch.tensor([0, 2, 1, 1, 0, 2, 2])
+CASES = [
+    pytest.param(multi_head, 1, id="one head"),
+    pytest.param(multi_head, MIXED, id="heads mixed in a batch"),
+    pytest.param(single_head, 1, id="growing head"),
+    pytest.param(domain, 1, id="shared head"),
+]
+
+
+def batch(outputs: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
+    random = torch.Generator().manual_seed(5)
+    x = torch.rand(7, 6, generator=random)
+    return x.double(), torch.randint(0, min(outputs, 3), (7,), generator=random)
+
+
+def loss_by_autograd(model: MLP, x: torch.Tensor, y: torch.Tensor, task: TaskIds) -> torch.Tensor:
+    tasks = [task] * len(y) if isinstance(task, int) else task.tolist()
+    losses = [
+        functional.cross_entropy(model(x[i : i + 1], task_id=tasks[i]), y[i : i + 1]) for i in range(len(y))
+    ]
+    return torch.stack(losses).mean()
+
+
+@pytest.mark.parametrize(("make", "task"), CASES)
+def test_the_gradient_by_hand_is_autograds(make, task):
+    model = make().double()
+    x, y = batch()
+    expected = loss_by_autograd(model, x, y, task)
+    (gradient,) = torch.autograd.grad(expected, model.theta)
+    loss = model.loss_gradient(x, y, task)
+    torch.testing.assert_close(loss, expected.detach())
+    torch.testing.assert_close(model.gradient, gradient)
+
+
+@pytest.mark.parametrize(("make", "task"), CASES)
+def test_a_gradient_leaves_nothing_behind_for_the_next(make, task):
+    model = make().double()
+    x, y = batch()
+    model.loss_gradient(x, y, task)
+    first = model.gradient.clone()
+    model.loss_gradient(1 - x, y, MIXED)
+    model.loss_gradient(x, y, task)
+    assert torch.equal(model.gradient, first)
+
+
+def slow_squares(model: MLP, x, y, task, labels, draws):
+    """Squared gradients of the log-likelihood, one example and one label at a time."""
+    total = torch.zeros_like(model.theta)
+    for i in range(len(y)):
+        task_id = task if isinstance(task, int) else int(task[i])
+        log_probability = torch.log_softmax(model(x[i : i + 1], task_id=task_id), 1)[0]
+        probability = log_probability.exp().detach()
+        weights = torch.zeros_like(probability)
+        if labels == "exact":
+            weights = probability
+        elif labels == "sampled":
+            weights[int((probability.cumsum(0) < draws[i]).sum())] = 1
+        else:
+            weights[y[i]] = 1
+        for c, weight in enumerate(weights):
+            (gradient,) = torch.autograd.grad(log_probability[c], model.theta, retain_graph=True)
+            total += weight * gradient**2
+    return total
+
+
+@pytest.mark.parametrize("labels", ["exact", "sampled", "empirical"])
+@pytest.mark.parametrize(("make", "task"), [CASES[0], CASES[2], CASES[3]])
+def test_squared_gradients_are_those_of_a_slow_loop(make, task, labels):
+    model = make().double()
+    x, y = batch()
+    draws = torch.rand(7, generator=torch.Generator().manual_seed(2)).double()
+    expected = slow_squares(model, x, y, task, labels, draws)
+    torch.testing.assert_close(model.squared_gradients(x, y, task, labels, draws), expected)
+
+
+def test_a_head_that_grows_keeps_every_old_parameter():
+    model = SingleHeadMLP(6, [5], initial_classes=2)
+    before = model.theta.detach().clone()
+    model.expand_head(4)
+    assert torch.equal(model.theta[: len(before)], before)
+    assert len(model.theta) == len(before) + 4 * 6
+
+
+def test_heads_and_layers_come_from_the_seed_and_not_from_what_happened_before():
+    busy, idle = multi_head(), MultiHeadMLP(6, [5, 4], head_output_dim=3, seed=1)
+    with torch.no_grad():
+        busy.theta.mul_(2)
+    busy.add_task_head()
+    torch.rand(10)
+    for _ in range(4):
+        idle.add_task_head()
+    assert torch.equal(busy.rows[9:], idle.rows[9:])
+    assert not torch.equal(MultiHeadMLP(6, [5, 4], seed=2).theta, MultiHeadMLP(6, [5, 4], seed=1).theta)
+
+
+def test_an_untrained_head_answers_as_it_will_once_it_exists():
+    model = MultiHeadMLP(6, [5], head_output_dim=3)
+    model.add_task_head()
+    x = torch.rand(50, 6, generator=torch.Generator().manual_seed(0))
+    before = model.predict(x, 1)
+    model.add_task_head()
+    assert torch.equal(model.predict(x, 1), before)
+    assert torch.equal(before, model(x, task_id=1).argmax(1))
+
+
+def test_a_batch_of_one_task_moves_its_own_head_only():
+    model = multi_head()
+    moved = torch.zeros(len(model.theta), dtype=torch.bool)
+    for part in model.moved_by(1):
+        moved[part] = True
+    trunk = 6 * 5 + 5 + 5 * 4 + 4
+    expected = torch.zeros_like(moved)
+    expected[:trunk] = True
+    expected[trunk + 15 : trunk + 30] = True
+    assert torch.equal(moved, expected)
+    assert model.moved_by(MIXED) == [slice(0, len(model.theta))]
+
+
+def test_an_unknown_head_is_refused_with_the_known_ones():
+    with pytest.raises(ValueError, match=r"task_id must be 0 to 2, one of the heads; got 3"):
+        multi_head()(torch.zeros(1, 6), task_id=3)
+    with pytest.raises(ValueError, match="got None"):
+        multi_head()(torch.zeros(1, 6))
+
+
+def test_initial_weights_have_torchs_default_distribution():
+    ours = MLP(400, [300], seed=3).theta.detach()
+    theirs = torch.nn.Linear(400, 300)
+    assert ours.abs().max() <= 1 / 20
+    assert abs(ours.std() - theirs.weight.detach().std()) < 1e-3
+    assert abs(ours.mean()) < 1e-3
+
+
+def test_parameters_are_counted_as_in_separate_layers():
+    model = SingleHeadMLP(784, [256, 256], initial_classes=10)
+    assert len(model.theta) == 784 * 256 + 256 + 256 * 256 + 256 + 256 * 10 + 10

@@ -1,0 +1,66 @@
+"""The tables' schemas and the way from rows to typed columns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from results.schema import ACCURACY, SUMMARY, TASKS, TRIALS, to_table
+
+ROW = {
+    "trial_id": "t1",
+    "scenario": "class-il/split-digits",
+    "method": "naive",
+    "seed": 0,
+    "after_task": -1,
+    "eval_task": 0,
+    "split": "test",
+    "accuracy": 0.5,
+    "n_eval": 72,
+}
+
+
+@pytest.mark.parametrize(
+    "schema", [TRIALS, ACCURACY, TASKS, SUMMARY], ids=lambda s: s.metadata[b"clsweep.table"]
+)
+def test_every_column_is_described_and_every_table_has_a_version(schema):
+    assert all(field.metadata[b"description"] for field in schema)
+    assert schema.metadata[b"clsweep.schema_version"] == b"1"
+    assert len(set(schema.names)) == len(schema.names)
+
+
+def test_rows_become_typed_columns():
+    table = to_table(ACCURACY, [ROW, {**ROW, "eval_task": np.int64(1), "accuracy": np.float64(1.0)}])
+    assert table.schema.equals(ACCURACY, check_metadata=True)
+    assert table["eval_task"].to_pylist() == [0, 1]
+    assert table["accuracy"].to_pylist() == [0.5, 1.0]
+
+
+def test_no_rows_are_an_empty_table():
+    assert to_table(TASKS, []).num_rows == 0
+
+
+@pytest.mark.parametrize("hole", [None, float("nan"), np.float32("nan"), np.float64("nan")])
+def test_a_hole_in_the_matrix_is_null_and_never_nan(hole):
+    table = to_table(ACCURACY, [{**ROW, "accuracy": hole}, ROW])
+    assert table["accuracy"].to_pylist() == [None, 0.5]
+
+
+def test_a_misspelt_column_is_refused_and_not_dropped():
+    with pytest.raises(ValueError, match="no such column: acuracy; columns: trial_id, scenario"):
+        to_table(ACCURACY, [{**ROW, "acuracy": 0.5}])
+
+
+@pytest.mark.parametrize("row", [{**ROW, "seed": None}, {k: v for k, v in ROW.items() if k != "seed"}])
+def test_a_column_that_must_be_known_is_never_null(row):
+    with pytest.raises(ValueError, match="column seed must not be null"):
+        to_table(ACCURACY, [row])
+
+
+def test_results_load_neither_torch_nor_ray_nor_scipy():
+    program = "import sys, results.store, results.tables; print(sorted({'torch', 'ray', 'scipy'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
