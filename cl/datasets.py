@@ -163,7 +163,7 @@ def _mnist_format(wanted: _MnistFormat, data_dir: Path) -> Dataset:
         download(wanted.torchvision_class, data_dir)
         found = _read_folder(wanted, raw)
     except (OSError, RuntimeError, HTTPException, ImportError) as error:
-        found = f"{type(error).__name__}: {error}"
+        found = f"{type(error).__name__}: {' '.join(str(error).split())}"  # torchvision's is a paragraph
     if isinstance(found, Dataset):
         return found
     tried.append(f"download by torchvision into {data_dir}: {found}")

@@ -5,8 +5,10 @@ One trial writes one part of each table. Nothing derived is stored: metrics are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -168,14 +170,28 @@ def to_table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """
     if unknown := set().union(*rows).difference(schema.names):
         raise ValueError(f"no such column: {', '.join(sorted(unknown))}; columns: {', '.join(schema.names)}")
-    table = pa.Table.from_arrays([_array(field, rows) for field in schema], schema=schema)
-    for field, column in zip(schema, table.columns, strict=True):
-        if not field.nullable and column.null_count:
-            raise ValueError(f"column {field.name} must not be null")
-    return table
+    arrays = [_array(column, rows) for column in _columns(schema)]
+    return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _array(field: pa.Field, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
-    # from_pandas makes NaN null: it would poison every mean that a reader takes.
-    nan_is_null = bool(pa.types.is_floating(field.type))
-    return pa.array([row.get(field.name) for row in rows], field.type, from_pandas=nan_is_null)
+class _Column(NamedTuple):
+    name: str
+    kind: pa.DataType
+    nullable: bool
+    floating: bool
+
+
+@lru_cache
+def _columns(schema: pa.Schema) -> tuple[_Column, ...]:
+    # Asking pyarrow for them each time would take as long as writing the part.
+    return tuple(_Column(f.name, f.type, f.nullable, pa.types.is_floating(f.type)) for f in schema)
+
+
+def _array(column: _Column, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
+    values = [row.get(column.name) for row in rows]
+    if column.floating:
+        # NaN, of NumPy's types as well, becomes null: it would poison every mean that a reader takes.
+        values = [None if value is None or math.isnan(value) else float(value) for value in values]
+    if not column.nullable and None in values:
+        raise ValueError(f"column {column.name} must not be null")
+    return pa.array(values, column.kind)

@@ -78,9 +78,8 @@ def emit(value: Any) -> str:
     >>> parse(emit({"name": "1e-3", "lr": 1e-3})) == {"name": "1e-3", "lr": 1e-3}
     True
     """
-    text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, default_flow_style=None, allow_unicode=True, width=100
-    )
+    # Beyond ASCII everything is escaped: PyYAML writes some line separators plain and reads them as blanks.
+    text: str = yaml.dump(value, Dumper=_Dumper, sort_keys=False, default_flow_style=None, width=100)
     return text
 
 

@@ -64,7 +64,7 @@ def network(monkeypatch):
             return construct
 
     def unreachable(_raw):
-        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz")
+        raise RuntimeError("Error downloading train-images-idx3-ubyte.gz:\nTried one mirror")
 
     network = Network()
     network.does(unreachable)
@@ -159,7 +159,7 @@ def test_when_nothing_works_one_message_says_what_was_tried_and_the_ways_to_get_
         f"  {debian}: no IDX files",
         (
             f"  download by torchvision into {data_dir}: "
-            "RuntimeError: Error downloading train-images-idx3-ubyte.gz"
+            "RuntimeError: Error downloading train-images-idx3-ubyte.gz: Tried one mirror"
         ),
         "Ways to get it:",
         (

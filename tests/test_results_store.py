@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -116,9 +118,10 @@ def test_everybody_reads_the_folders_while_another_trial_runs(tmp_path):
     (tmp_path / "accuracy" / ".lost.parquet.0a.tmp").write_bytes(b"PAR1 half")
     trials, rows = tmp_path / "trials", tmp_path / "accuracy"
 
-    query = f"""SELECT avg(accuracy), count(*) FROM '{rows}/*.parquet' JOIN '{trials}/*.parquet'
-                USING (trial_id) WHERE status = 'complete'"""
-    assert duckdb.sql(query).fetchall() == [(0.75, 30)]
+    query = """SELECT avg(accuracy), count(*) FROM read_parquet(?) JOIN read_parquet(?) USING (trial_id)
+               WHERE status = 'complete'"""
+    answer = duckdb.execute(query, [f"{rows}/*.parquet", f"{trials}/*.parquet"]).fetchall()
+    assert answer == [(0.75, 30)]
     complete = pl.scan_parquet(trials / "*.parquet").filter(pl.col("status") == "complete")
     joined = pl.scan_parquet(rows / "*.parquet").join(complete.select("trial_id"), on="trial_id").collect()
     assert (joined["accuracy"].mean(), len(joined)) == (0.75, 30)
@@ -128,30 +131,27 @@ def test_everybody_reads_the_folders_while_another_trial_runs(tmp_path):
     assert store.accuracy().num_rows == 35
 
 
-KILLED_BEFORE_REPLACE = """
-import os, signal, sys
-sys.path.insert(0, "tests")
-import results.store
-from test_results_store import Store, accuracy, Path
-os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-Store(Path(sys.argv[1])).write_accuracy("t1", accuracy(1.0))
+WRITER = """
+import json, os, signal, sys
+from results.store import Store
+store, rows = Store(sys.argv[1]), json.loads(sys.argv[2])
 """
-
+KILLED_BEFORE_REPLACE = """
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+store.write_accuracy("t1", rows)
+"""
 WRITES_FOR_EVER = """
-import sys
-sys.path.insert(0, "tests")
-from test_results_store import Store, accuracy, Path
-store, k = Store(Path(sys.argv[1])), 0
+k = 0
 while True:
-    store.write_accuracy("t1", accuracy(k / 1000, rows=10 + 10 * (k % 2)))
     k = (k + 1) % 1000
+    store.write_accuracy("t1", [{**row, "accuracy": k / 1000} for row in rows[: 10 + 10 * (k % 2)]])
 """
 
 
 def writer(program: str, folder: Path) -> subprocess.Popen[bytes]:
     root = Path(__file__).parents[1]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    return subprocess.Popen([sys.executable, "-c", program, str(folder)], cwd=root, env=environment)
+    command = [sys.executable, "-c", WRITER + program, str(folder), json.dumps(accuracy(1.0))]
+    return subprocess.Popen(command, cwd=root, env={**os.environ, "PYTHONPATH": str(root)})
 
 
 def test_a_writer_killed_before_the_replacement_leaves_the_old_part(tmp_path):
@@ -215,6 +215,17 @@ def test_a_part_cut_short_is_named(tmp_path):
     part.write_bytes(part.read_bytes()[:-100])
     with pytest.raises(StoreError, match=r"accuracy/t1\.parquet"):
         store.accuracy()
+
+
+def test_a_part_written_before_a_column_existed_has_null_there(tmp_path):
+    store = Store(tmp_path)
+    store.write_tasks("t1", [task(0)])
+    old = pq.read_table(store.paths.part("tasks", "t1")).drop_columns(["memory_examples"])
+    pq.write_table(old, store.paths.part("tasks", "t0"))
+    assert store.tasks()["memory_examples"].to_pylist() == [None, None]
+    pq.write_table(old.drop_columns(["steps"]), store.paths.part("tasks", "t0"))
+    with pytest.raises(StoreError, match=r"cannot read \S*tasks/t0\.parquet: no column steps"):
+        store.tasks()
 
 
 def test_a_misspelt_run_is_answered_with_the_nearest_one(tmp_path):

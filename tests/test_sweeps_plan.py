@@ -26,7 +26,8 @@ def spec(tmp_path):
 def test_trials_of_one_seed_come_before_those_of_the_next(spec):
     trials = plan(
         spec(
-            "{seeds: [7, 3], scenarios: [class-il/split-digits, task-il/split-digits], methods: [naive, joint]}"
+            "{seeds: [7, 3], methods: [naive, joint],"
+            " scenarios: [class-il/split-digits, task-il/split-digits]}"
         ),
         DIGESTS,
     ).trials

@@ -1,4 +1,4 @@
-"""Specs: everything wrong is said at once, defaults are filled in, and what is dumped loads as the same plan."""
+"""Specs: everything wrong is said at once, defaults are filled in, a dump loads as the same plan."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sweeps.plan import data_names, plan
-from sweeps.spec import MOST_BYTES, SpecError, catalog, dump_spec, load_spec
+from sweeps.spec import MOST_BYTES, Spec, SpecError, catalog, dump_spec, load_spec
 from sweeps.syntax import emit
 from sweeps.trials import Resources
 
@@ -66,15 +66,21 @@ def test_all_problems_come_in_one_message(written):
         load_spec(path)
     assert str(caught.value).splitlines() == [
         f"{path} has 7 problems:",
-        "  seeds: [1, 1] is not allowed; give the number of seeds (1 to 100000), or a list of different whole"
-        " numbers from 0 to 2147483647",
-        "  sceanrios: unknown key; did you mean 'scenarios'? allowed: name, seeds, scenarios, methods, model,"
-        " train, resources",
+        (
+            "  seeds: [1, 1] is not allowed; give the number of seeds (1 to 100000), "
+            "or a list of different whole numbers from 0 to 2147483647"
+        ),
+        (
+            "  sceanrios: unknown key; did you mean 'scenarios'? "
+            "allowed: name, seeds, scenarios, methods, model, train, resources"
+        ),
         "  scenarios[1]: 'class-il/split-digits' is the same as scenarios[0]; list each scenario once",
         "  methods[0]: unknown method 'naiv'; did you mean 'naive'? allowed: naive, joint, ewc, replay",
         "  methods.ewc.gamma.grid: [] is not allowed; a grid needs at least one value",
-        "  methods.ewc.lamda: unknown hyperparameter of ewc; did you mean 'lambda'? allowed: lambda, gamma,"
-        " fisher, fisher_samples, resources",
+        (
+            "  methods.ewc.lamda: unknown hyperparameter of ewc; did you mean 'lambda'? "
+            "allowed: lambda, gamma, fisher, fisher_samples, resources"
+        ),
         "  methods.replay.ratio: 1.5 is not allowed; give a number of at least 0 and below 1",
     ]
 
@@ -169,7 +175,7 @@ def test_very_many_problems_are_counted_not_all_printed(written):
             "model.hidden: [] is not allowed; give a list of one or more, each a whole number",
         ),
         ("model", {"hidden": [True]}, "model.hidden: [true] is not allowed"),
-        ("model", {"hidden": ["10"]}, "model.hidden: ['10'] is not allowed".replace("'", '"')),
+        ("model", {"hidden": ["10"]}, 'model.hidden: ["10"] is not allowed'),
         ("model", {"hidden": 100}, "model.hidden: 100 is not allowed"),
         ("model", {"hidden": {"grid": [[100], [0]]}}, "model.hidden.grid[1]: [0] is not allowed"),
         ("model", {"hidden": {"gird": [1]}}, "did you mean {grid: ...} for {gird: ...}?"),
@@ -213,10 +219,8 @@ def test_a_rule_over_two_values_is_checked_although_a_third_is_wrong(refused):
 @pytest.mark.parametrize("section", ["scenarios", "methods"])
 def test_what_has_no_default_is_missed(refused, section):
     messages = refused({name: value for name, value in MINIMAL.items() if name != section})
-    assert messages == [
-        message for message in messages if message.startswith(f"{section}: is missing; give a list")
-    ]
     assert len(messages) == 1
+    assert messages[0].startswith(f"{section}: is missing; give a list of {section}, like [")
 
 
 @pytest.mark.parametrize(
@@ -293,7 +297,8 @@ def test_a_byte_order_mark_is_no_obstacle(written):
 
 
 def test_the_folder_of_a_run_is_a_source(written, tmp_path):
-    assert load_spec(str(tmp_path)) == load_spec(written(MINIMAL)) if written(MINIMAL) else False
+    path = written(MINIMAL)
+    assert load_spec(str(tmp_path)) == load_spec(path)
 
 
 def test_the_sweeps_that_ship_load_and_say_what_they_are():
@@ -315,7 +320,10 @@ EVERYTHING = """
     seeds: [3, 1]
     scenarios:
       - class-il/split-digits
-      - {kind: {grid: [task-il, domain-il]}, stream: permuted-digits, tasks: {grid: [5, 10]}, resources: {cpu: 2}}
+      - kind: {grid: [task-il, domain-il]}
+        stream: permuted-digits
+        tasks: {grid: [5, 10]}
+        resources: {cpu: 2}
       - {kind: domain-il, stream: rotated, data: mine.npz, angles: [0, 90]}
       - {kind: domain-il, stream: [mine.npz, other.npz]}
     methods:
@@ -345,7 +353,10 @@ def test_the_dump_shows_every_default_and_keeps_grids_readable(written):
         "name: sweep",
         "seeds: 5",
         "scenarios:",
-        "- {kind: class-il, stream: split-digits, normalize: false, tasks: 5, classes_per_task: 2, class_order: natural}",
+        (
+            "- {kind: class-il, stream: split-digits, normalize: false, tasks: 5, classes_per_task: 2, "
+            "class_order: natural}"
+        ),
         "methods:",
         "- replay:",
         "    ratio:",
@@ -353,7 +364,10 @@ def test_the_dump_shows_every_default_and_keeps_grids_readable(written):
         "    buffer_size: 500",
         "model:",
         "  hidden: [256, 256]",
-        "train: {epochs: 5, iterations: null, batch_size: 64, optimizer: sgd, lr: 0.01, momentum: 0.9, clip_norm: 1.0,",
+        (
+            "train: {epochs: 5, iterations: null, batch_size: 64, optimizer: sgd, lr: 0.01, momentum: 0.9, "
+            "clip_norm: 1.0,"
+        ),
         "  val_share: 0.0, reset_optimizer: true}",
         "resources: {cpu: 1.0, gpu: 0.0, threads: 1}",
     ]
@@ -404,10 +418,10 @@ SECTIONS = st.sampled_from(["name", "seeds", "scenarios", "methods", "model", "t
 @given(SECTIONS, ANYTHING)
 def test_whatever_a_section_holds_it_is_accepted_or_refused_in_words(written, section, value):
     try:
-        load_spec(written({**MINIMAL, section: value}))
+        outcome = load_spec(written({**MINIMAL, section: value}))
     except SpecError as error:
-        assert error.problems
-        assert all(problem.text for problem in error.problems)
+        outcome = error
+    assert isinstance(outcome, Spec) or all(problem.text for problem in outcome.problems)
 
 
 def test_reading_specs_loads_nothing_heavy():
