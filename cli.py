@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from results.store import Store
 
 app = typer.Typer(
-    help="Continual-learning benchmark sweeps: which method forgets least, at which settings, and how sure is that?",
+    help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -28,7 +28,8 @@ app = typer.Typer(
 OK, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 SpecArgument = Annotated[
-    str, typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a shipped one (clsweep list).")
+    str,
+    typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a shipped one (clsweep list)."),
 ]
 RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart.")]
 SetOption = Annotated[
@@ -37,7 +38,8 @@ SetOption = Annotated[
 ]
 StorageOption = Annotated[Path, typer.Option(metavar="DIR", help="The folder that runs go to.")]
 DataOption = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data).")
+    Path | None,
+    typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data)."),
 ]
 
 
@@ -73,12 +75,15 @@ def run(
     storage: StorageOption = Path("runs"),
     data_dir: DataOption = None,
     address: Annotated[
-        str | None, typer.Option(metavar="auto|HOST:PORT", help="Join this Ray cluster instead of starting a Ray.")
+        str | None,
+        typer.Option(metavar="auto|HOST:PORT", help="Join this Ray cluster instead of starting a Ray."),
     ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Run in this process, one trial after another, without Ray.")
     ] = False,
-    retries: Annotated[int, typer.Option(min=0, help="How often a trial whose process died starts again.")] = 2,
+    retries: Annotated[
+        int, typer.Option(min=0, help="How often a trial whose process died starts again.")
+    ] = 2,
     rerun: Annotated[
         list[Ended] | None, typer.Option(help="Repeat trials that ended so; failed ones always are.")
     ] = None,
@@ -99,14 +104,19 @@ def run(
         todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
         store.write_spec(dump_spec(prepared.spec))
         _announce(prepared, store, todo=len(todo), local=local)
-        failed = run_sweep(prepared, todo, store, local=local, address=address, retries=retries) if todo else 0
+        failed = (
+            run_sweep(prepared, todo, store, local=local, address=address, retries=retries) if todo else 0
+        )
         _print_tables(store, Format.table, matrix=False)
     except KeyboardInterrupt:
         print(f"\nInterrupted. Everything finished is in {store.paths.root}; the same command continues:")
         print("  " + _continue_command())
         raise typer.Exit(INTERRUPTED) from None
     except StoreError as error:
-        _fail(f"{error}\nEvery trial that was reported as done is safe; the same command continues.", SOME_FAILED)
+        _fail(
+            f"{error}\nEvery trial that was reported as done is safe; the same command continues.",
+            SOME_FAILED,
+        )
     except _cluster_errors() as error:
         _fail(str(error), WRONG_REQUEST)
     raise typer.Exit(SOME_FAILED if failed else OK)
@@ -142,13 +152,17 @@ def plan(
 @app.command()
 def show(
     run_folder: RunArgument,
-    matrix: Annotated[bool, typer.Option("--matrix", help="Print each cell's seed-averaged accuracy matrix.")] = False,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", help="Print each cell's seed-averaged accuracy matrix.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write the summary.")] = Format.table,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the screen.")
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the screen."),
     ] = None,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also trials of earlier settings of this sweep, not in its spec now.")
+        bool,
+        typer.Option("--all", help="Also trials of earlier settings of this sweep, not in its spec now."),
     ] = False,
 ) -> None:
     """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
@@ -174,7 +188,8 @@ def list_names() -> None:
 
 def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> Prepared:
     """Read the spec, then its data; what is wrong with either is one message."""
-    from sweeps.spec import SpecError, load_spec
+    from sweeps.problems import SpecError
+    from sweeps.spec import load_spec
 
     try:
         checked = load_spec(spec, overrides or [])

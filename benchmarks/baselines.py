@@ -39,7 +39,7 @@ BUFFER = 500
 
 @dataclass(frozen=True)
 class Lap:
-    """One task learned: its optimiser steps, their seconds with all they needed, test accuracy on each task so far."""
+    """One task learned: its steps, their seconds with all they needed, test accuracy on each task so far."""
 
     steps: int
     seconds: float
@@ -89,6 +89,9 @@ def grow(net: nn.Sequential) -> None:
 class Strategy(Protocol):
     """What a method changes in the tutorial's loop."""
 
+    def __init__(self) -> None:
+        """Remember nothing yet."""
+
     def loss(self, net: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
         """The loss of a mini-batch."""
 
@@ -130,7 +133,7 @@ class EWC:
         for i in chosen:
             x, y = task[i]
             net.zero_grad()
-            functional.cross_entropy(net(x[None]), torch.tensor([y])).backward()  # type: ignore[no-untyped-call]
+            functional.cross_entropy(net(x[None]), torch.tensor([y])).backward()
             for name, p in net.named_parameters():
                 assert p.grad is not None
                 fisher[name] += p.grad.pow(2) / len(chosen)
@@ -188,7 +191,7 @@ def tutorial(
         for x, y in _forever(DataLoader(part, batch_size=BATCH, shuffle=True), steps):
             optimizer.zero_grad()
             loss = strategy.loss(net, x, y)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), CLIP)
             optimizer.step()
         strategy.after_task(net, part)
@@ -221,7 +224,7 @@ def bare(train: Images, test: Images, *, tasks: int, steps: int, seed: int) -> I
                 chosen = perm[i : i + BATCH]
                 optimizer.zero_grad()
                 loss = functional.cross_entropy(net(x[chosen]), y[chosen])
-                loss.backward()  # type: ignore[no-untyped-call]
+                loss.backward()
                 nn.utils.clip_grad_norm_(net.parameters(), CLIP)
                 optimizer.step()
                 done += 1

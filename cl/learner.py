@@ -15,7 +15,7 @@ from cl.registry import ModelSettings, TrainSettings
 from cl.streams import Stream
 
 
-class Diverged(ArithmeticError):
+class Diverged(ArithmeticError):  # noqa: N818 - a result, named as the status it leads to
     """The loss or a weight is no longer finite: a result of the settings, not an error of the program."""
 
 

@@ -12,9 +12,9 @@ operations than a recorded graph, and it gives per-example gradients for the Fis
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,7 @@ class Targets(NamedTuple):
 
     rows: slice
     """Outputs that take part, as rows of the output layer."""
-    index: Tensor
+    right: Tensor
     """int64 [n]: the right output of each example, counted from ``rows.start``."""
     excluded: Tensor | None
     """bool [n, outputs]: outputs that are closed to an example, or None."""
@@ -136,7 +136,7 @@ class MLP(nn.Module):
         targets = self.targets(y, task)
         activations = self._activations(x)
         log_probabilities = self._log_probabilities(activations[-1], targets)
-        right = targets.index[:, None]
+        right = targets.right[:, None]
         loss = log_probabilities.gather(1, right).mean().neg_()
         error = log_probabilities.exp_()
         error.scatter_add_(1, right, error.new_full((len(y), 1), -1.0)).div_(len(y))
@@ -177,12 +177,12 @@ class MLP(nn.Module):
         probabilities = self._log_probabilities(activations[-1], targets).exp_()
         total = torch.zeros_like(self.theta)
         if labels == "exact":
-            choices = [(torch.full_like(targets.index, c), p) for c, p in enumerate(probabilities.unbind(1))]
+            choices = [(torch.full_like(targets.right, c), p) for c, p in enumerate(probabilities.unbind(1))]
         elif labels == "sampled":
             drawn = (probabilities.cumsum(1) < draws[:, None]).sum(1).clamp_(max=probabilities.shape[1] - 1)
             choices = [(drawn, torch.ones_like(draws))]
         else:
-            choices = [(targets.index, torch.ones_like(draws))]
+            choices = [(targets.right, torch.ones_like(draws))]
         for label, weight in choices:
             error = probabilities.clone()
             error.scatter_add_(1, label[:, None], error.new_full((len(label), 1), -1.0))
@@ -220,11 +220,11 @@ class MLP(nn.Module):
             logits.masked_fill_(targets.excluded, -math.inf)
         return torch.log_softmax(logits, 1)
 
-    def _apply(self, fn, recurse: bool = True):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move like any module (`to`, `double`), then point the views at the moved vector."""
-        result = super()._apply(fn, recurse)
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         self._bind()
-        return result
+        return self
 
     def _bind(self) -> None:
         self.theta.grad = torch.zeros_like(self.theta)

@@ -17,7 +17,7 @@ from cl.registry import TrainSettings
 
 
 class SGD:
-    """Stochastic gradient descent with (heavy-ball) momentum, as in torch: v <- mu v + g, theta <- theta - lr v."""
+    """Gradient descent with momentum, as in torch: v <- mu v + g, theta <- theta - lr v."""
 
     def __init__(self, lr: float, momentum: float) -> None:
         self.lr = lr

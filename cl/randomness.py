@@ -14,10 +14,10 @@ def generator(seed: int, *purpose: str | int) -> torch.Generator:
     seed see the same tasks, initial weights and batches. Draws are made on the CPU whatever the device,
     so that a trial on a GPU sees the same ones.
 
-    >>> torch.rand(1, generator=generator(0, "batches", 1)) == torch.rand(1, generator=generator(0, "batches", 1))
-    tensor([True])
-    >>> torch.rand(1, generator=generator(0, "batches", 1)) == torch.rand(1, generator=generator(0, "batches", 2))
-    tensor([False])
+    >>> def draw(*purpose):
+    ...     return torch.rand(1, generator=generator(0, *purpose)).item()
+    >>> draw("batches", 1) == draw("batches", 1), draw("batches", 1) == draw("batches", 2)
+    (True, False)
     """
     name = "/".join(str(part) for part in (seed, *purpose))
     digest = hashlib.sha256(name.encode()).digest()

@@ -57,4 +57,3 @@ def of_spec(trials: pa.Table, spec: Spec) -> pa.Table:
     names = columns[0] if columns else ()
     rows = zip(*(trials[name].to_pylist() for name in names), strict=True)
     return trials.filter(pa.array([row in planned for row in rows], pa.bool_()))
-

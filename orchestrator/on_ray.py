@@ -186,8 +186,8 @@ def _require(trials: Sequence[Trial]) -> None:
         if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
             largest = {name: max(node.get(name, 0) for node in nodes) for name in needs}
             raise ClusterError(
-                f"resources: a trial asks for cpu {resources.cpu:g} and gpu {resources.gpu:g}, but the largest "
-                f"node has cpu {largest['CPU']:g} and gpu {largest['GPU']:g}"
+                f"resources: a trial asks for cpu {resources.cpu:g} and gpu {resources.gpu:g}, but the "
+                f"largest node has cpu {largest['CPU']:g} and gpu {largest['GPU']:g}"
             )
 
 

@@ -41,7 +41,7 @@ class Outcome:
 
 
 def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
-    """Run *trial*, yielding an outcome per task; the last one is not ``running``. Never raises `Exception`."""
+    """Run *trial*, yielding an outcome per task; the last is not ``running``. Never raises `Exception`."""
     _reset_peak_memory()
     reports: list[TaskReport] = []
     try:

@@ -1,4 +1,4 @@
-"""What a sweep would run, as a table: counts by scenario and method, exclusions, and the time it should take."""
+"""What a sweep would run, as a table: counts by scenario and method, exclusions, expected time."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ def plan_table(
     plan: Plan, statuses: Mapping[str, str], todo: Sequence[Trial], expected: Estimate
 ) -> RenderableType:
     """Draw *plan*: of each scenario and method the trials planned, complete and still to run."""
-    planned, complete, new = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
+    planned, complete, new = (
+        Counter[tuple[str, str]](),
+        Counter[tuple[str, str]](),
+        Counter[tuple[str, str]](),
+    )
     for trial in plan.trials:
         planned[_row(trial)] += 1
         complete[_row(trial)] += statuses.get(trial.id) == COMPLETE

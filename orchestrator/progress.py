@@ -17,8 +17,8 @@ from rich.text import Text
 from cl.metrics import UndefinedMetric, acc
 from orchestrator.matrix import matrix_of
 from orchestrator.outcome import Outcome
-from results.statistics import mean_interval
 from results.schema import COMPLETE, RUNNING
+from results.statistics import mean_interval
 from sweeps.trials import Trial
 
 LINE_EVERY_S = 10.0
@@ -39,7 +39,9 @@ class Progress:
     done_before: int = 0
     ended: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     running: dict[str, tuple[Trial, Outcome | None]] = field(default_factory=dict)
-    _scores: dict[str, dict[str, list[float]]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(list)))
+    _scores: dict[str, dict[str, list[float]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(list))
+    )
     _work_done: float = 0.0
     _start: float | None = None
 

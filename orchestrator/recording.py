@@ -152,14 +152,18 @@ def _task_rows(trial: Trial, outcome: Outcome) -> Iterator[dict[str, Any]]:
     key = _key(trial)
     for report in outcome.reports:
         if report.task >= 0:
-            yield key | report.diagnostics | {
-                "task": report.task,
-                "train_s": report.train_s,
-                "eval_s": report.eval_s,
-                "steps": report.steps,
-                "loss": report.loss,
-                "parameters": report.parameters,
-            }
+            yield (
+                key
+                | report.diagnostics
+                | {
+                    "task": report.task,
+                    "train_s": report.train_s,
+                    "eval_s": report.eval_s,
+                    "steps": report.steps,
+                    "loss": report.loss,
+                    "parameters": report.parameters,
+                }
+            )
 
 
 def _version(package: str) -> str | None:
@@ -169,7 +173,7 @@ def _version(package: str) -> str | None:
         return None
 
 
-_PROVENANCE: Mapping[str, str | None] = {
+_PROVENANCE: dict[str, Any] = {
     "clsweep_version": _version("clsweep"),
     "python_version": platform.python_version(),
     "torch_version": _version("torch"),
@@ -177,7 +181,9 @@ _PROVENANCE: Mapping[str, str | None] = {
 }
 
 
-def missing(trials: Sequence[Trial], statuses: Mapping[str, str], *, again: Sequence[str] = ()) -> list[Trial]:
+def missing(
+    trials: Sequence[Trial], statuses: Mapping[str, str], *, again: Sequence[str] = ()
+) -> list[Trial]:
     """The trials that are still to run: planned minus finished, *again* naming statuses to repeat."""
     finished = {"complete", "diverged", "stopped"} - set(again)
     return [trial for trial in trials if statuses.get(trial.id) not in finished]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,6 +14,7 @@ from cl.datasets import Dataset, load
 from cl.streams import make_stream
 from orchestrator.estimate import work_of
 from orchestrator.identity import ScenarioKey, scenario_key
+from orchestrator.local import run_local
 from orchestrator.progress import Progress, shown
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
@@ -94,7 +96,13 @@ def labels_of(trials: Sequence[Trial]) -> dict[str, str]:
 
 
 def run_sweep(
-    prepared: Prepared, trials: Sequence[Trial], store: Store, *, local: bool, address: str | None, retries: int
+    prepared: Prepared,
+    trials: Sequence[Trial],
+    store: Store,
+    *,
+    local: bool,
+    address: str | None,
+    retries: int,
 ) -> int:
     """Run *trials*, showing progress; return how many failed.
 
@@ -105,8 +113,8 @@ def run_sweep(
     """
     work = {trial.id: prepared.work(trial) for trial in trials}
     progress = Progress(work, labels_of(prepared.plan.trials), len(prepared.plan.trials) - len(trials))
-    runner = _local if local else _on_ray(store.paths.ray_log, address, retries)
-    with runner() as (console, run), shown(progress, console) as watcher:
+    runner = _local() if local else _on_ray(store.paths.ray_log, address, retries)
+    with runner as (console, run), shown(progress, console) as watcher:
         recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher)
         run(trials, prepared.data, recorder)
     return recorder.failed
@@ -117,22 +125,12 @@ Run = Callable[[Sequence[Trial], Data, Recorder], None]
 
 @contextmanager
 def _local() -> Iterator[tuple[Console, Run]]:
-    from orchestrator.local import run_local
-
     yield Console(), run_local
 
 
-def _on_ray(log: Path, address: str | None, retries: int) -> Callable[[], object]:
-    @contextmanager
-    def runner() -> Iterator[tuple[Console, Run]]:
-        # Ray takes seconds to import and `--local` must not need it.
-        from orchestrator.on_ray import connected, run_on_ray
+@contextmanager
+def _on_ray(log: Path, address: str | None, retries: int) -> Iterator[tuple[Console, Run]]:
+    from orchestrator.on_ray import connected, run_on_ray  # noqa: PLC0415 - `--local` must not need Ray
 
-        with chatter_to(log) as console, connected(address):
-
-            def run(trials: Sequence[Trial], data: Data, recorder: Recorder) -> None:
-                run_on_ray(trials, data, recorder, retries=retries)
-
-            yield console, run
-
-    return runner
+    with chatter_to(log) as console, connected(address):
+        yield console, partial(run_on_ray, retries=retries)

@@ -20,12 +20,13 @@ def header(metric: str) -> str:
     return _SHORT.get(metric, METRICS[metric].label)
 
 
-def legend(cells: Iterable[CellSummary], metrics: Sequence[str]) -> str:
+def legend(cells: Iterable[CellSummary], metrics: Sequence[str], *, intervals: bool = True) -> str:
     """What the numbers of all tables are."""
     levels = {interval.level for cell in cells for interval in cell.metrics.values()}
     percent = ", ".join(f"{100 * level:g} %" for level in sorted(levels)) or "95 %"
     words = [f"{header(name)}: {METRICS[name].label}" for name in metrics if name in _SHORT]
-    return "; ".join([f"mean ± {percent} half-width over n seeds (Student t)", *words])
+    numbers = f"mean ± {percent} half-width over n seeds (Student t)" if intervals else "mean over n seeds"
+    return "; ".join([numbers, *words])
 
 
 def footnotes(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
@@ -40,31 +40,52 @@ class _Style:
     """What stands before the point of a half width."""
     gap: int
     """Blanks between columns."""
+    intervals: bool = True
 
 
 # From roomy to tight; a table takes the first that fits.
-_STYLES = (_Style(" ± ", "0", 2), _Style("±", "0", 2), _Style("±", "", 2), _Style("±", "", 1))
+_STYLES = (
+    _Style(" ± ", "0", 2),
+    _Style("±", "0", 2),
+    _Style("±", "", 2),
+    _Style("±", "", 1),
+    _Style("", "", 1, intervals=False),
+)
 
 
 def summary_tables(
     cells: Sequence[CellSummary], *, metrics: Sequence[str] = HEADLINE, width: int = 80
-) -> list[Table]:
-    """One table per scenario, a line per cell, as roomy as *width* columns allow; the last has the legend.
+) -> list[Group]:
+    """Per scenario its title, table and footnotes, a line per cell, as roomy as *width* columns allow.
 
     The column n counts complete seeds, as ``4/5`` where seeds failed, diverged or are still to come. A metric
-    that is undefined is shown as – and explained in a footnote.
+    that is undefined is shown as – and explained in a footnote. The last scenario ends with the legend.
     """
+    if not cells:
+        return []
     scenarios = _by_scenario(cells)
+    style, tables = _as_roomy_as_fits(list(scenarios.values()), metrics, width)
+    no_room = "" if style.intervals else "too narrow for intervals; "
+    endings = [*([""] * (len(scenarios) - 1)), no_room + legend(cells, metrics, intervals=style.intervals)]
+    return [
+        Group(
+            Text(title, style="bold"),
+            table,
+            *(Text(note, style="dim") for note in [*footnotes(members, metrics), ending]),
+        )
+        for (title, members), table, ending in zip(scenarios.items(), tables, endings, strict=True)
+    ]
+
+
+def _as_roomy_as_fits(
+    scenarios: Sequence[list[CellSummary]], metrics: Sequence[str], width: int
+) -> tuple[_Style, list[Table]]:
+    """One style for all tables, the first in which they fit, or else the last."""
     for style in _STYLES:
-        tables = [_table(members, metrics, style) for members in scenarios.values()]
+        tables = [_table(members, metrics, style) for members in scenarios]
         if all(_width(table) <= width for table in tables):
             break
-    for (title, members), table in zip(scenarios.items(), tables, strict=True):
-        table.title = Text(title, style="bold")
-        table.caption = Text("\n".join(footnotes(members, metrics)))
-    if tables:
-        tables[-1].caption = Text("\n".join([*footnotes(members, metrics), legend(cells, metrics)]))
-    return tables
+    return style, tables
 
 
 def _by_scenario(cells: Sequence[CellSummary]) -> dict[str, list[CellSummary]]:
@@ -84,8 +105,6 @@ def _table(cells: Sequence[CellSummary], metrics: Sequence[str], style: _Style) 
         show_edge=False,
         padding=(0, style.gap - 1, 0, 0),
         pad_edge=False,
-        title_justify="left",
-        caption_justify="left",
     )
     table.add_column("method", overflow="fold", min_width=min(12, max(len(cell.label) for cell in cells)))
     table.add_column("n", justify="right", no_wrap=True)
@@ -115,7 +134,7 @@ def _numbers(intervals: Sequence[Interval | None], style: _Style) -> list[Text]:
 
 
 def _spread(interval: Interval | None, style: _Style) -> str:
-    if interval is None or interval.half_width is None:
+    if interval is None or interval.half_width is None or not style.intervals:
         return ""
     half_width = _fixed(interval.half_width)
     return style.plus_minus + (style.zero + half_width[1:] if half_width.startswith("0") else half_width)

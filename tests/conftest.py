@@ -29,7 +29,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     """Name the deselected tests and how to get what they need."""
     names: Iterable[str] = config.stash.get(MISSING, [])
     if names:
-        terminalreporter.section("not run: Fashion-MNIST is absent (Debian: apt-get install dataset-fashion-mnist)")
+        terminalreporter.section(
+            "not run: Fashion-MNIST is absent (Debian: apt-get install dataset-fashion-mnist)"
+        )
         for name in names:
             terminalreporter.line(name)
 

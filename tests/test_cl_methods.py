@@ -84,7 +84,9 @@ def test_a_grown_head_keeps_its_fisher_and_takes_new_rows(blobs):
     method.begin_task(learner, 1)
     assert torch.equal(method.fisher[: len(before)], before)
     assert torch.equal(method.fisher[len(before) :], torch.zeros(2 * 9))
-    assert method.diagnostics()["fisher_nonzero_share"] == pytest.approx(float((before > 0).sum()) / len(method.fisher))
+    assert method.diagnostics()["fisher_nonzero_share"] == pytest.approx(
+        float((before > 0).sum()) / len(method.fisher)
+    )
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,10 @@ def test_other_parts_do_not_move_and_memory_of_old_parameters_survives_growth(ma
 
 
 def test_the_settings_choose_the_optimiser():
-    sgd, adam = make_optimizer(TrainSettings(lr=0.2, momentum=0.5)), make_optimizer(TrainSettings(optimizer="adam"))
+    sgd, adam = (
+        make_optimizer(TrainSettings(lr=0.2, momentum=0.5)),
+        make_optimizer(TrainSettings(optimizer="adam")),
+    )
     assert isinstance(sgd, SGD)
     assert (sgd.lr, sgd.momentum) == (0.2, 0.5)
     assert isinstance(adam, Adam)

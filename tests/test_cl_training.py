@@ -15,7 +15,14 @@ FAST = TrainSettings(epochs=4, batch_size=16, lr=0.1)
 
 
 def reports(
-    data, kind="class-il", method="naive", hyperparameters=None, train=FAST, seed=3, stream="split", settings=None
+    data,
+    kind="class-il",
+    method="naive",
+    hyperparameters=None,
+    train=FAST,
+    seed=3,
+    stream="split",
+    settings=None,
 ):
     """All reports of a small trial."""
     made = make_stream(
@@ -81,7 +88,9 @@ def test_task_0_is_learned_identically_by_every_method(blobs, kind, method):
     "train",
     [
         pytest.param(FAST, id="sgd"),
-        pytest.param(TrainSettings(epochs=2, optimizer="adam", lr=0.01, reset_optimizer=False), id="adam kept"),
+        pytest.param(
+            TrainSettings(epochs=2, optimizer="adam", lr=0.01, reset_optimizer=False), id="adam kept"
+        ),
         pytest.param(TrainSettings(epochs=2, batch_size=16, reset_optimizer=False), id="momentum kept"),
     ],
 )
@@ -172,11 +181,17 @@ def test_clipping_bounds_a_step_and_null_does_not(blobs):
         moved = []
         method = make_method("naive", {})
 
-        def watch(learner, data, moved=moved):
+        def watch(learner, _data, moved=moved):
             fresh = type(learner.model)(16, (8,), seed=0)
             fresh.begin_task(0, 2)
             moved.append(float((learner.theta - fresh.theta.detach()).norm()))
 
         method.consolidate = watch
-        next(iter(r for r in learn(made, method, model=ModelSettings(hidden=(8,)), train=train, seed=0) if r.task == 0))
+        next(
+            iter(
+                r
+                for r in learn(made, method, model=ModelSettings(hidden=(8,)), train=train, seed=0)
+                if r.task == 0
+            )
+        )
         assert (moved[0] == pytest.approx(1e-3, rel=1e-2)) is exact

@@ -58,7 +58,9 @@ class Reservoir:
         batch = Batch(batch.x, batch.y, batch.tasks)
         fresh = batch.take(source.clamp(min=0))
         if self.memory is not None:
-            old = self.memory.take(torch.arange(len(source), device=source.device).clamp_(max=len(self.memory) - 1))
+            old = self.memory.take(
+                torch.arange(len(source), device=source.device).clamp_(max=len(self.memory) - 1)
+            )
             stays = source < 0
             fresh = Batch(
                 torch.where(stays[:, None], old.x, fresh.x),

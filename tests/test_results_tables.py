@@ -1,0 +1,257 @@
+"""What a person sees at 80 columns, and what a program reads."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from cl.metrics import METRICS
+from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, STOPPED, SUMMARY
+from results.statistics import Interval
+from results.summary import CellSummary
+from results.tables import HEADLINE, matrix_text, summary_tables, to_arrow, to_csv, to_markdown
+
+NAN = float("nan")
+NO_FWT = {"fwt": "undefined in class-il: unseen classes have no output"}
+NO_LOSS = "undefined, since each task trains a fresh model"
+
+
+def interval(mean: float, half_width: float | None, n: int = 5) -> Interval:
+    return Interval(n, mean, None if half_width is None else half_width / 2, half_width)
+
+
+def cell(
+    label: str,
+    means: Mapping[str, tuple[float, float | None]],
+    *,
+    reasons: Mapping[str, str] | None = None,
+    seeds: Sequence[str] = (COMPLETE,) * 5,
+    missing: tuple[int, ...] = (),
+    scenario: str = "class-il/split-digits",
+    matrix: Sequence[Sequence[float]] = ((1.0, 0.5), (NAN, 0.75)),
+) -> CellSummary:
+    n = seeds.count(COMPLETE)
+    return CellSummary(
+        scenario=scenario,
+        kind=scenario.partition("/")[0],
+        scenario_settings={"tasks": None},
+        data_digest="d1",
+        results_version=1,
+        method=label.partition(" ")[0],
+        hyperparameters={"lambda": 1.0},
+        model={"hidden": [256, 256]},
+        train={"lr": 0.01},
+        scenario_label=scenario,
+        label=label,
+        seeds=dict(enumerate(seeds)),
+        missing=missing,
+        metrics={name: interval(mean, half, n) for name, (mean, half) in means.items()},
+        reasons=reasons or {},
+        values={},
+        matrices={seed: np.array(matrix) for seed, status in enumerate(seeds) if status == COMPLETE},
+    )
+
+
+def full(acc: float, *, fwt: bool = False) -> dict[str, tuple[float, float | None]]:
+    means = {
+        "acc": (acc, 0.012),
+        "bwt": (-0.9876, 0.0014),
+        "fm": (0.991, 0.002),
+        "intransigence": (-0.0001, 0.01),
+    }
+    return means | ({"fwt": (0.5, 0.05)} if fwt else {})
+
+
+CLASS_IL = [
+    cell("naive", full(0.199), reasons=NO_FWT),
+    cell(
+        "joint",
+        {"acc": (0.9434, 0.0125), "intransigence": (0.0, 0.0)},
+        reasons=NO_FWT | dict.fromkeys(("bwt", "fm"), NO_LOSS),
+    ),
+    cell("ewc lambda=1", full(0.2), reasons=NO_FWT),
+    cell(
+        "ewc lambda=10000", full(0.3), reasons=NO_FWT, seeds=[COMPLETE, COMPLETE, COMPLETE, DIVERGED, FAILED]
+    ),
+    cell("replay ratio=0.25", full(0.87), reasons=NO_FWT),
+]
+
+
+def lines(cells: Sequence[CellSummary], width: int = 80, **options: object) -> list[str]:
+    """The tables as a terminal of that width shows them, without trailing blanks."""
+    console = Console(width=width, file=io.StringIO(), color_system=None)
+    for table in summary_tables(cells, width=width, **options):
+        console.print(table)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_table_at_80_columns_has_one_aligned_line_per_cell():
+    assert lines(CLASS_IL) == [
+        "class-il/split-digits",
+        "method               n          ACC           BWT           FM  FWT          INT",
+        "────────────────────────────────────────────────────────────────────────────────",
+        "naive                5  0.199±0.012  -0.988±0.001  0.991±0.002  –    0.000±0.010",
+        "joint                5  0.943±0.013       –            –        –    0.000±0.000",
+        "ewc lambda=1         5  0.200±0.012  -0.988±0.001  0.991±0.002  –    0.000±0.010",
+        "ewc lambda=10000   3/5  0.300±0.012  -0.988±0.001  0.991±0.002  –    0.000±0.010",
+        "replay ratio=0.25    5  0.870±0.012  -0.988±0.001  0.991±0.002  –    0.000±0.010",
+        "FWT: undefined in class-il: unseen classes have no output",
+        "BWT, FM of joint: undefined, since each task trains a fresh model",
+        "failed: ewc lambda=10000 (seed 4)",
+        "diverged: ewc lambda=10000 (seed 3)",
+        "mean ± 95 % half-width over n seeds (Student t); INT: intransigence",
+    ]
+
+
+def test_a_wide_terminal_gets_a_roomy_table():
+    assert "replay ratio=0.25    5  0.870 ± 0.012  -0.988 ± 0.001  0.991 ± 0.002" in "\n".join(
+        lines(CLASS_IL, 120)
+    )
+
+
+def test_a_terminal_too_narrow_for_intervals_shows_the_means_and_says_so():
+    shown = lines([cell("replay ratio=0.25", full(0.87, fwt=True))], 60)
+    assert shown[3] == "replay ratio=0.25 5 0.870 -0.988 0.991 0.500 0.000"
+    assert " ".join(shown[4:]) == "too narrow for intervals; mean over n seeds; INT: intransigence"
+
+
+@pytest.mark.parametrize("width", [60, 70, 80, 100, 200])
+def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(width):
+    wide = [cell("replay ratio=0.25", full(0.87, fwt=True), scenario="domain-il/permuted-digits")]
+    shown = lines([*CLASS_IL, *wide], width)
+    assert max(map(len, shown)) <= width
+    assert "…" not in "".join(shown)
+    assert sum("0.870" in line for line in shown) == 2
+
+
+def test_one_seed_shows_its_mean_without_an_interval():
+    shown = lines([cell("naive", {"acc": (0.5, None)}, seeds=[COMPLETE])], metrics=["acc"])
+    assert shown[3] == "naive   1  0.500"
+
+
+def test_reasons_that_cells_do_not_share_name_the_cells():
+    some = [
+        cell(f"ewc lambda={k}", {}, reasons={"acc": "no complete trial"}, seeds=[FAILED]) for k in range(5)
+    ]
+    text = "\n".join(lines([*some, cell("naive", {"acc": (0.5, 0.1)})], metrics=["acc"]))
+    assert "ACC of ewc lambda=0, ewc lambda=1, ewc lambda=2 and 2 more: no complete trial" in text
+
+
+def test_trials_that_are_not_in_the_means_are_counted():
+    seeds = [COMPLETE, RUNNING, STOPPED, FAILED, DIVERGED]
+    text = lines([cell("naive", {"acc": (0.5, None)}, seeds=seeds, missing=(5, 6))], metrics=["acc"])
+    assert text[3].split() == ["naive", "1/7", "0.500"]
+    assert {
+        "failed: naive (seed 3)",
+        "diverged: naive (seed 4)",
+        "stopped: naive (seed 2)",
+        "trials: 1 running, 2 not started",
+    } <= set(text)
+
+
+def test_the_fwt_of_task_il_says_that_its_head_is_not_trained():
+    text = "\n".join(lines([cell("naive", full(0.5, fwt=True), scenario="task-il/split-digits")]))
+    assert "FWT in task-il: accuracy with a head that is not trained yet" in text
+
+
+def test_brackets_in_labels_are_text_and_not_style():
+    text = "\n".join(lines([cell("naive model.hidden=[bold]", {"acc": (0.5, 0.1)})], metrics=["acc"]))
+    assert "naive model.hidden=[bold]" in text
+
+
+def test_each_scenario_has_its_table_and_the_legend_stands_once_at_the_end():
+    other = cell("naive", full(0.9, fwt=True), scenario="domain-il/permuted-digits")
+    text = lines([*CLASS_IL, other])
+    second = text.index("domain-il/permuted-digits")
+    assert (text[0], text[second - 1]) == ("class-il/split-digits", "")
+    assert text[second + 3].startswith("naive")
+    assert text[-1] == "mean ± 95 % half-width over n seeds (Student t); INT: intransigence"
+    assert sum("Student" in line for line in text) == 1
+    assert summary_tables([]) == []
+
+
+def test_a_matrix_is_laid_out_by_task_with_a_dash_for_what_is_not_yet_seen():
+    assert matrix_text(CLASS_IL[0]) == "\n".join(
+        [
+            "class-il/split-digits  naive",
+            "accuracy after each task, mean of 5 seeds",
+            "            T0    T1",
+            "────────────────────",
+            "Task 0 | 1.000 0.500",
+            "Task 1 |     — 0.750",
+        ]
+    )
+
+
+def test_a_missing_cell_of_a_matrix_is_not_taken_for_an_unseen_task():
+    text = matrix_text(cell("naive", {}, matrix=[[1.0, NAN], [0.5, 1.0]], seeds=[COMPLETE]))
+    assert text.splitlines()[1] == "accuracy after each task, 1 seed"
+    assert text.splitlines()[4:] == ["Task 0 | 1.000     –", "Task 1 |     — 1.000"]
+
+
+def test_a_matrix_of_ten_tasks_and_more_stays_aligned():
+    widths = {len(line) for line in matrix_text(cell("naive", {}, matrix=np.ones((11, 11)))).splitlines()[2:]}
+    assert len(widths) == 1
+
+
+def test_markdown_has_a_section_per_scenario():
+    assert to_markdown(CLASS_IL[1:4], metrics=["acc", "fwt"]) == "\n".join(
+        [
+            "### class-il/split-digits",
+            "",
+            "| method           |   n |           ACC | FWT |",
+            "| ---------------- | --: | ------------: | --: |",
+            "| joint            |   5 | 0.943 ± 0.013 |   – |",
+            "| ewc lambda=1     |   5 | 0.200 ± 0.012 |   – |",
+            "| ewc lambda=10000 | 3/5 | 0.300 ± 0.012 |   – |",
+            "",
+            "- FWT: undefined in class-il: unseen classes have no output",
+            "- failed: ewc lambda=10000 (seed 4)",
+            "- diverged: ewc lambda=10000 (seed 3)",
+            "",
+            "mean ± 95 % half-width over n seeds (Student t)",
+            "",
+        ]
+    )
+    assert to_markdown([]) == ""
+
+
+def test_a_summary_is_one_typed_row_per_cell_and_metric():
+    table = to_arrow(CLASS_IL)
+    assert table.schema.equals(SUMMARY, check_metadata=True)
+    assert table.num_rows == len(CLASS_IL) * len(METRICS)
+    joint = {row["metric"]: row for row in table.to_pylist() if row["label"] == "joint"}
+    assert joint["acc"]["mean"] == 0.9434
+    assert joint["acc"]["half_width"] == 0.0125
+    assert joint["acc"]["n"] == 5
+    assert (joint["bwt"]["mean"], joint["bwt"]["n"], joint["bwt"]["reason"]) == (None, 0, NO_LOSS)
+    failed = table.filter(pa.compute.equal(table["label"], "ewc lambda=10000")).to_pylist()[0]
+    assert [failed[name] for name in ("complete", "failed", "diverged", "running", "missing")] == [
+        3,
+        1,
+        1,
+        0,
+        0,
+    ]
+
+
+def test_a_summary_survives_parquet_with_its_definitions(tmp_path):
+    pq.write_table(to_arrow(CLASS_IL), tmp_path / "summary.parquet")
+    read = pq.read_table(tmp_path / "summary.parquet")
+    assert read.equals(to_arrow(CLASS_IL))
+    assert read.schema.metadata[b"definition.acc"] == b"mean_i R[i, T-1]"
+
+
+def test_csv_has_the_same_rows_with_empty_fields_for_null():
+    rows = list(csv.DictReader(io.StringIO(to_csv(CLASS_IL, metrics=HEADLINE))))
+    assert len(rows) == len(CLASS_IL) * len(HEADLINE)
+    joint = {row["metric"]: row for row in rows if row["label"] == "joint"}
+    assert float(joint["acc"]["mean"]) == 0.9434
+    assert joint["fm"]["mean"] == joint["fm"]["half_width"] == ""
