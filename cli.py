@@ -241,7 +241,7 @@ def _print_tables(
                 console.print(renderable)
         if matrix:
             for cell in cells:
-                console.out(tables.matrix_text(cell), highlight=False)
+                console.out("\n" + tables.matrix_text(cell), highlight=False)
         if hidden := len(trials) - len(current):
             console.print(f"{hidden} trials of earlier settings are not shown; --all shows them.")
 

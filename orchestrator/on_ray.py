@@ -122,9 +122,14 @@ class _Rows(tune.Callback):  # type: ignore[misc]
 @contextmanager
 def connected(address: str | None = None) -> Iterator[None]:
     """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores."""
+    if address is not None and address.startswith("ray://"):
+        raise ClusterError(
+            f"--address {address}: Ray Client is not supported, since rows would be written on the cluster's head "
+            f"node; run clsweep on a node of the cluster with --address auto"
+        )
     try:
         ray.init(
-            address=address,
+            address=address or "local",  # None would join whatever RAY_ADDRESS names
             include_dashboard=False if address is None else None,
             logging_level=logging.ERROR,
             log_to_driver=False,

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -30,20 +32,25 @@ class Progress:
 
     Args:
         work: work of each trial that is to run, by trial id, in any unit.
-        labels: what to call each trial's cell.
-        done_before: trials that earlier runs completed.
+        cells: scenario and cell of every planned trial, by trial id, in the order to show them.
+        before: final accuracy of the trials that earlier runs completed, None where it is undefined.
     """
 
     work: Mapping[str, float]
-    labels: Mapping[str, str]
-    done_before: int = 0
+    cells: Mapping[str, tuple[str, str]]
+    before: Mapping[str, float | None]
     ended: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     running: dict[str, tuple[Trial, Outcome | None]] = field(default_factory=dict)
-    _scores: dict[str, dict[str, list[float]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(list))
-    )
+    _scores: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     _work_done: float = 0.0
     _start: float | None = None
+
+    def __post_init__(self) -> None:
+        """Begin with what earlier runs found."""
+        self._scores = {cell: [] for cell in self.cells.values()}
+        for trial_id, accuracy in self.before.items():
+            if accuracy is not None:
+                self._scores[self.cells[trial_id]].append(accuracy)
 
     def started(self, trial: Trial) -> None:
         """Count *trial* as running."""
@@ -59,11 +66,9 @@ class Progress:
         self.ended[outcome.status] += 1
         self._work_done += self.work[trial.id]
         if outcome.status == COMPLETE:
-            try:
-                value = acc(matrix_of(outcome))
-            except UndefinedMetric:
-                return
-            self._scores[trial.scenario.label][self.labels[trial.id]].append(value)
+            accuracy = final_accuracy(matrix_of(outcome))
+            if accuracy is not None:
+                self._scores[self.cells[trial.id]].append(accuracy)
 
     def seconds_left(self) -> float | None:
         """Expected seconds until the last trial ends; None before anything has been learned."""
@@ -80,7 +85,7 @@ class Progress:
     def headline(self) -> str:
         """One line: trials done and running, failures, time left."""
         ended = sum(self.ended.values())
-        parts = [f"{ended + self.done_before}/{len(self.work) + self.done_before} trials"]
+        parts = [f"{ended + len(self.cells) - len(self.work)}/{len(self.cells)} trials"]
         parts.append(f"{len(self.running)} running")
         parts += [f"{self.ended[status]} {status}" for status in ("failed", "diverged") if self.ended[status]]
         left = self.seconds_left()
@@ -88,17 +93,20 @@ class Progress:
         return ", ".join(parts)
 
     def means(self) -> Iterator[tuple[str, str, int, str]]:
-        """Scenario, cell, seeds so far and mean accuracy with its 95 % interval, of this run's trials."""
-        for scenario, cells in list(self._scores.items()):
-            for cell, values in list(cells.items()):
+        """Scenario, cell, seeds so far and mean accuracy with its 95 % interval."""
+        for (scenario, cell), values in self._scores.items():
+            if values:
                 interval = mean_interval(values)
                 half = "" if interval.half_width is None else f" ± {interval.half_width:.3f}"
                 yield scenario, cell, interval.n, f"{interval.mean:.3f}{half}"
 
     def __rich__(self) -> RenderableType:
         """The live view: a bar, the headline and one line per cell."""
-        total = len(self.work) + self.done_before
-        bar = ProgressBar(total=total, completed=sum(self.ended.values()) + self.done_before, width=40)
+        total = len(self.cells)
+        done = sum(self.ended.values()) + total - len(self.work)
+        bar = ProgressBar(total=total, completed=done, width=30)
+        head = Table.grid(padding=(0, 2))
+        head.add_row(bar, Text(self.headline() if self._start else "starting"))
         table = Table(box=None, padding=(0, 2, 0, 0))
         for column in ("scenario", "method"):
             table.add_column(column)
@@ -108,7 +116,7 @@ class Progress:
         for scenario, cell, n, mean in self.means():
             table.add_row("" if scenario == last else scenario, cell, str(n), mean)
             last = scenario
-        return Group(bar, Text(self.headline()), table if last else Text(""))
+        return Group(head, table if last else Text(""))
 
 
 class Lines:
@@ -140,6 +148,14 @@ def shown(progress: Progress, console: Console) -> Iterator[Progress | Lines]:
         return
     with Live(progress, console=console, refresh_per_second=4, transient=True):
         yield progress
+
+
+def final_accuracy(R: NDArray[np.float64]) -> float | None:
+    """ACC of an accuracy matrix, None where a cell of it is missing."""
+    try:
+        return acc(R)
+    except UndefinedMetric:
+        return None
 
 
 def duration(seconds: float) -> str:

@@ -15,10 +15,12 @@ from cl.streams import make_stream
 from orchestrator.estimate import work_of
 from orchestrator.identity import ScenarioKey, scenario_key
 from orchestrator.local import run_local
-from orchestrator.progress import Progress, shown
+from orchestrator.progress import Progress, final_accuracy, shown
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
 from results.labels import label, varying
+from results.matrices import trial_matrices
+from results.schema import COMPLETE
 from results.store import Store
 from sweeps.plan import Plan, data_names, plan
 from sweeps.spec import Spec
@@ -79,20 +81,32 @@ def _task_counts(planned: Plan, data: Data) -> dict[ScenarioKey, int]:
     return counts
 
 
-def labels_of(trials: Sequence[Trial]) -> dict[str, str]:
-    """What to call each trial's cell: its method and the values that vary among *trials*."""
+def _cells(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
+    """Scenario and cell of each trial: its method and the values that vary among *trials*."""
     by_method: dict[str, list[Trial]] = {}
     for trial in trials:
         by_method.setdefault(trial.method, []).append(trial)
     train, model = varying(t.train for t in trials), varying(t.model for t in trials)
-    labels = {}
+    cells = {}
     for method, group in by_method.items():
         names = varying(trial.hyperparameters for trial in group)
         for trial in group:
             head = label(method, trial.hyperparameters, names)
             head = label(head, trial.model, model, prefix="model.")
-            labels[trial.id] = label(head, trial.train, train, prefix="train.")
-    return labels
+            cells[trial.id] = trial.scenario.label, label(head, trial.train, train, prefix="train.")
+    return {trial.id: cells[trial.id] for trial in trials}
+
+
+def _accuracy_before(store: Store, planned: Plan, todo: Sequence[Trial]) -> dict[str, float | None]:
+    """The final accuracy of the planned trials that earlier runs completed."""
+    ids = {trial.id for trial in planned.trials} - {trial.id for trial in todo}
+    rows = store.trials().select(["trial_id", "n_tasks", "status"]).to_pylist() if ids else []
+    tasks = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
+    known = {trial_id: n_tasks for trial_id, n_tasks in tasks.items() if trial_id in ids}
+    if not known:
+        return {}
+    matrices = trial_matrices(known, store.accuracy())
+    return {trial_id: final_accuracy(matrix.R) for trial_id, matrix in matrices.items()}
 
 
 def run_sweep(
@@ -112,7 +126,7 @@ def run_sweep(
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
     """
     work = {trial.id: prepared.work(trial) for trial in trials}
-    progress = Progress(work, labels_of(prepared.plan.trials), len(prepared.plan.trials) - len(trials))
+    progress = Progress(work, _cells(prepared.plan.trials), _accuracy_before(store, prepared.plan, trials))
     runner = _local() if local else _on_ray(store.paths.ray_log, address, retries)
     with runner as (console, run), shown(progress, console) as watcher:
         recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher)
