@@ -96,16 +96,14 @@ def run(
     from orchestrator.recording import missing
     from orchestrator.sweep import run_sweep
     from results.store import Store, StoreError
-    from sweeps.spec import dump_spec
 
     store = Store(storage / prepared.spec.name)
     try:
         planned = prepared.plan.trials
         todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
-        store.write_spec(dump_spec(prepared.spec))
         _announce(prepared, store, todo=len(todo), local=local)
         failed = (
-            run_sweep(prepared, todo, store, local=local, address=address, retries=retries) if todo else 0
+            run_sweep(prepared, todo, store, local=local, address=address, retries=retries)
         )
         _print_tables(store, Format.table, matrix=False)
     except KeyboardInterrupt:
@@ -195,13 +193,11 @@ def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> 
         checked = load_spec(spec, overrides or [])
     except SpecError as error:
         _fail(str(error), WRONG_REQUEST)
-    from cl.datasets import DataError
-    from cl.streams import StreamError
-    from orchestrator.sweep import prepare
+    from orchestrator.sweep import PrepareError, prepare
 
     try:
         return prepare(checked, data_dir)
-    except (DataError, StreamError) as error:
+    except PrepareError as error:
         _fail(str(error), WRONG_REQUEST)
 
 

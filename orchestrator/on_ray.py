@@ -120,12 +120,16 @@ class _Rows(tune.Callback):  # type: ignore[misc]
 
 
 @contextmanager
-def connected(address: str | None = None) -> Iterator[None]:
-    """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores."""
+def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[None]:
+    """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores, for *trials*.
+
+    Raises:
+        ClusterError: there is no such cluster, or a trial asks for more than any node of it has.
+    """
     if address is not None and address.startswith("ray://"):
         raise ClusterError(
-            f"--address {address}: Ray Client is not supported, since rows would be written on the cluster's head "
-            f"node; run clsweep on a node of the cluster with --address auto"
+            f"--address {address}: Ray Client is not supported, since rows would be written on the cluster's "
+            "head node; run clsweep on a node of the cluster with --address auto"
         )
     try:
         ray.init(
@@ -139,6 +143,7 @@ def connected(address: str | None = None) -> Iterator[None]:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
         raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}") from error
     try:
+        _require(trials)
         yield
     finally:
         ray.shutdown()
@@ -148,10 +153,8 @@ def run_on_ray(trials: Sequence[Trial], data: Data, recorder: Recorder, *, retri
     """Run *trials* on the connected cluster, recording each task as it is learned.
 
     Raises:
-        ClusterError: a trial asks for more than any node has.
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
     """
-    _require(trials)
     by_id = {trial.id: trial for trial in trials}
     rows = _Rows(by_id, recorder)
     references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}

@@ -45,12 +45,20 @@ class Recorder:
 
     A part is rewritten whole with everything known so far, so a repeated report changes nothing. The
     trial's own row says ``complete`` only after its other parts are there.
+
+    Args:
+        store: where the rows go.
+        sweep: its name.
+        tasks: number of tasks of each scenario.
+        watcher: is told everything as well.
+        in_process: the trials run in this process, without Ray.
     """
 
     store: Store
     sweep: str
     tasks: Mapping[ScenarioKey, int]
     watcher: Watcher
+    in_process: bool = False
     failed: int = 0
     _open: dict[str, _Open] = field(default_factory=dict)
 
@@ -58,6 +66,7 @@ class Recorder:
         """Record that *trial* is running; called again, that it had to start over."""
         if trial.id in self._open:
             self._open[trial.id].attempts += 1
+            self._open[trial.id].started_at = datetime.now(UTC)
         else:
             self._open[trial.id] = _Open(datetime.now(UTC))
         self._write_trial(trial, RUNNING, None)
@@ -94,6 +103,7 @@ class Recorder:
         self.store.write_trial(
             _identity(trial, self.sweep)
             | _PROVENANCE
+            | ({"ray_version": None} if self.in_process else {})
             | {"n_tasks": self.tasks[scenario_key(trial)], "status": status}
             | {"attempts": state.attempts, "started_at": state.started_at}
             | (_ending(outcome, state.started_at) if outcome else {})

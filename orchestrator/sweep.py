@@ -10,8 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from cl.datasets import Dataset, load
-from cl.streams import make_stream
+from cl.datasets import DataError, Dataset, load
+from cl.streams import StreamError, make_stream
 from orchestrator.estimate import work_of
 from orchestrator.identity import ScenarioKey, scenario_key
 from orchestrator.local import run_local
@@ -23,10 +23,14 @@ from results.matrices import trial_matrices
 from results.schema import COMPLETE
 from results.store import Store
 from sweeps.plan import Plan, data_names, plan
-from sweeps.spec import Spec
+from sweeps.spec import Spec, dump_spec
 from sweeps.trials import Trial
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
+
+
+class PrepareError(Exception):
+    """The data of a sweep is missing, damaged or unfit for its scenarios; the message is ready to print."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +52,19 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
     """Read the data that *spec* names, plan its trials, and make sure every stream can be made.
 
     Raises:
-        DataError: a data set is missing or damaged.
-        StreamError: a data set cannot be divided or turned as a scenario asks.
+        PrepareError: data is missing or damaged, or cannot be divided or turned as a scenario asks.
     """
+    try:
+        data = _read(spec, data_dir)
+        digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
+        planned = plan(spec, digests)
+        return Prepared(spec, planned, data, _task_counts(planned, data))
+    except (DataError, StreamError) as error:
+        raise PrepareError(str(error)) from error
+
+
+def _read(spec: Spec, data_dir: Path | None) -> Data:
+    """The data of every scenario, each data set read once."""
     loaded: dict[str, Dataset] = {}
     data: dict[tuple[str, ...], Sequence[Dataset]] = {}
     for names in sorted(data_names(spec)):
@@ -58,9 +72,7 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
             if name not in loaded:
                 loaded[name] = load(name, data_dir)
         data[names] = [loaded[name] for name in names]
-    digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
-    planned = plan(spec, digests)
-    return Prepared(spec, planned, data, _task_counts(planned, data))
+    return data
 
 
 def _task_counts(planned: Plan, data: Data) -> dict[ScenarioKey, int]:
@@ -125,11 +137,15 @@ def run_sweep(
         StoreError: rows cannot be written; what was recorded before is safe.
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
     """
+    if not trials:
+        store.write_spec(dump_spec(prepared.spec))
+        return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
     progress = Progress(work, _cells(prepared.plan.trials), _accuracy_before(store, prepared.plan, trials))
-    runner = _local() if local else _on_ray(store.paths.ray_log, address, retries)
+    runner = _local() if local else _on_ray(trials, store.paths.ray_log, address, retries)
     with runner as (console, run), shown(progress, console) as watcher:
-        recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher)
+        store.write_spec(dump_spec(prepared.spec))
+        recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher, in_process=local)
         run(trials, prepared.data, recorder)
     return recorder.failed
 
@@ -143,8 +159,10 @@ def _local() -> Iterator[tuple[Console, Run]]:
 
 
 @contextmanager
-def _on_ray(log: Path, address: str | None, retries: int) -> Iterator[tuple[Console, Run]]:
+def _on_ray(
+    trials: Sequence[Trial], log: Path, address: str | None, retries: int
+) -> Iterator[tuple[Console, Run]]:
     from orchestrator.on_ray import connected, run_on_ray  # noqa: PLC0415 - `--local` must not need Ray
 
-    with chatter_to(log) as console, connected(address):
+    with chatter_to(log) as console, connected(trials, address):
         yield console, partial(run_on_ray, retries=retries)

@@ -186,7 +186,8 @@ def _markdown(title: str, cells: Sequence[CellSummary], metrics: Sequence[str]) 
         [cell.label.replace("|", "\\|"), _seeds(cell).plain, *(number.plain.rstrip() for number in numbers)]
         for cell, *numbers in zip(cells, *columns, strict=True)
     ]
-    widths = [max(map(len, column)) for column in zip(heads, *lines, strict=True)]
+    # Two at least: a rule of one character has no room for its colon.
+    widths = [max(2, *map(len, column)) for column in zip(heads, *lines, strict=True)]
     rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
     table = [_markdown_line(line, widths) for line in [heads, rule, *lines]]
     notes = [f"- {note}" for note in footnotes(cells, metrics)]
