@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    import pyarrow as pa
     from rich.console import Console
 
     from orchestrator.sweep import Prepared
     from results.store import Store
+    from results.summary import CellSummary
 
 app = typer.Typer(
     help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
@@ -168,10 +170,16 @@ def show(
 
     if form is Format.parquet and output is None:
         _refuse("--format parquet is not for the screen; name a file with --output FILE")
+    if form is not Format.table and matrix:
+        _refuse(f"--matrix is part of the table; it does not go with --format {form}")
     try:
         _print_tables(open_run(run_folder), form, matrix=matrix, output=output, everything=everything)
     except StoreError as error:
         _fail(str(error), WRONG_REQUEST)
+    except OSError as error:
+        if output is None:
+            raise
+        _fail(f"cannot write {output}: {error.strerror or error}", WRONG_REQUEST)
 
 
 @app.command("list")
@@ -214,32 +222,61 @@ def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> No
 def _print_tables(
     store: Store, form: Format, *, matrix: bool, output: Path | None = None, everything: bool = False
 ) -> None:
-    from orchestrator.identity import of_spec
     from results import tables
     from results.summary import summarise
-    from sweeps.spec import load_spec
 
     trials = store.trials()
-    current = trials if everything else of_spec(trials, load_spec(str(store.paths.spec)))
+    current, note = (trials, "") if everything else _of_current_spec(store, trials)
     cells = summarise(current, store.accuracy())
     if form is Format.parquet and output is not None:
         import pyarrow.parquet as pq
 
         pq.write_table(tables.to_arrow(cells), output)
-        return
-    with _console(output) as console:
-        if form is Format.markdown:
-            console.out(tables.to_markdown(cells), highlight=False)
-        elif form is Format.csv:
-            console.out(tables.to_csv(cells), highlight=False, end="")
-        else:
-            for renderable in tables.summary_tables(cells, width=console.width):
-                console.print(renderable)
-        if matrix:
-            for cell in cells:
+    else:
+        with _console(output) as console:
+            if form is Format.markdown:
+                console.out(tables.to_markdown(cells), highlight=False)
+            elif form is Format.csv:
+                console.out(tables.to_csv(cells), highlight=False, end="")
+            else:
+                _print_table(console, store, current, cells, matrix=matrix)
+    if note:
+        print(note, file=sys.stdout if form is Format.table else sys.stderr)
+
+
+def _print_table(
+    console: Console, store: Store, trials: pa.Table, cells: Sequence[CellSummary], *, matrix: bool
+) -> None:
+    from results import tables
+    from results.notes import causes
+
+    for renderable in tables.summary_tables(cells, width=console.width):
+        console.print(renderable)
+    if not cells:
+        console.print("no trials yet")
+    if failures := causes(trials):
+        console.out(*failures, sep="\n", highlight=False)
+        console.out(f"tracebacks: column error of {store.paths.trials}", highlight=False)
+    if matrix:
+        for cell in cells:
+            if cell.n:
                 console.out("\n" + tables.matrix_text(cell), highlight=False)
-        if hidden := len(trials) - len(current):
-            console.print(f"{hidden} trials of earlier settings are not shown; --all shows them.")
+
+
+def _of_current_spec(store: Store, trials: pa.Table) -> tuple[pa.Table, str]:
+    """The trials that the run's spec plans now, and a note on the others."""
+    from orchestrator.identity import of_spec
+    from sweeps.problems import SpecError
+    from sweeps.spec import load_spec
+
+    if not store.paths.spec.is_file():
+        return trials, ""
+    try:
+        current = of_spec(trials, load_spec(str(store.paths.spec)))
+    except SpecError as error:  # such as data that is no longer where it was; the rows are still there
+        return trials, f"Trials of all settings are shown, since the spec does not load: {error}"
+    hidden = len(trials) - len(current)
+    return current, f"{hidden} trials of earlier settings are not shown; --all shows them." if hidden else ""
 
 
 @contextmanager

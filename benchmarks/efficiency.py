@@ -75,7 +75,7 @@ def sweep_s(data: str, data_dir: Path | None, *, seeds: int, iterations: int) ->
     """Wall-clock seconds of the sweep, from reading its data, without Ray's own start."""
     with tempfile.TemporaryDirectory(prefix="clsweep-") as folder:
         store = Store(Path(folder))
-        with chatter_to(store.paths.ray_log), connected():
+        with chatter_to(store.paths.ray_log), connected([]):
             start = time.perf_counter()
             sweep = sweep_of(data, data_dir, seeds=seeds, iterations=iterations)
             recorder = Recorder(store, "efficiency", sweep.tasks, Silent())

@@ -30,7 +30,9 @@ def picture(run: Path) -> str:
         StoreError: there is no run in that folder, or it cannot be read.
     """
     store = open_run(run)
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    console = Console(
+        record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
+    )
     console.print(Text.assemble(("$ ", "dim"), f"clsweep run {run.name}"), end="\n\n")
     tables = summary_tables(summarise(store.trials(), store.accuracy()), width=WIDTH)
     for position, table in enumerate(tables):
@@ -42,7 +44,9 @@ def picture(run: Path) -> str:
 
 def main() -> None:
     """Write the picture of one run."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path, help="a run's folder, such as runs/quickstart")
     parser.add_argument("output", type=Path, help="the SVG file to write")
     arguments = parser.parse_args()

@@ -6,18 +6,24 @@ import os
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import islice
+
+import numpy as np
 
 from cl.datasets import Dataset
 from cl.registry import TrainSettings
 from cl.training import planned_steps
-from orchestrator.identity import ScenarioKey, as_json, scenario_key
+from orchestrator.identity import ScenarioKey, columns_of, scenario_key
 from orchestrator.trial import reports_of
 from sweeps.trials import Trial
 
 CALIBRATION_STEPS = 30
 RAY_START_S = 8.0
 """Starting Ray and the first workers, which import torch; seen on two cores, part of any first estimate."""
+
+_ALIKE = ("scenario", "scenario_settings", "method", "model", "train")
+"""Trials that agree in these columns should take about the same time."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +46,18 @@ def steps_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> int:
     """Optimiser steps that *trial* takes over its *tasks*, task sizes taken as equal."""
     train = TrainSettings.model_validate(trial.train)
     examples = sum(len(part.y_train) for part in data)
-    if trial.scenario.stream in ("split", "explicit"):
+    if trial.scenario.stream == "explicit":
         examples //= tasks
+    elif trial.scenario.stream == "split":
+        examples = examples * int(trial.scenario.settings["classes_per_task"]) // _classes(data[0])
     examples = round(examples * (1 - train.val_share))
     seen = range(1, tasks + 1) if trial.method == "joint" else [1] * tasks
     return sum(planned_steps(train, examples * k, k) for k in seen)
+
+
+@cache
+def _classes(data: Dataset) -> int:
+    return len(np.unique(data.y_train))
 
 
 def work_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
@@ -63,12 +76,13 @@ def estimate(
     known: defaultdict[Hashable, list[float]] = defaultdict(list)
     for row in timings:
         if row["status"] == "complete":
-            key = (row["scenario"], row["method"], row["model"], row["train"])
+            key = tuple(row[name] for name in _ALIKE)
             known[key].append(float(str(row["train_s"])) + float(str(row["eval_s"])))
     calibrated: dict[Hashable, float] = {}
     seconds, measured = 0.0, 0
     for trial in trials:
-        key = (trial.scenario.label, trial.method, as_json(trial.model), as_json(trial.train))
+        values = columns_of(trial)
+        key = tuple(values[name] for name in _ALIKE)
         if key in known:
             seconds += sum(known[key]) / len(known[key])
             measured += 1
@@ -82,7 +96,10 @@ def estimate(
 def _calibrate(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
     """Seconds that *trial* should take, from a few real steps on its first two tasks."""
     short = replace(trial, train=trial.train | {"epochs": None, "iterations": CALIBRATION_STEPS})
-    first, *_, last = islice(reports_of(short, data), 3)
+    try:
+        first, *_, last = islice(reports_of(short, data), 3)
+    except Exception:  # noqa: BLE001 - diverged or failed: the sweep will record it, and it ends as fast there
+        return 0.0
     per_step = last.train_s / max(last.steps, 1)
     return per_step * steps_of(trial, data, tasks) + first.eval_s * (tasks + 1)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from cl.datasets import DataError, Dataset, load
-from cl.streams import StreamError, make_stream
+from cl.streams import Stream, StreamError, make_stream
 from orchestrator.estimate import work_of
 from orchestrator.identity import ScenarioKey, scenario_key
 from orchestrator.local import run_local
@@ -54,43 +54,51 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
     Raises:
         PrepareError: data is missing or damaged, or cannot be divided or turned as a scenario asks.
     """
-    try:
-        data = _read(spec, data_dir)
-        digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
-        planned = plan(spec, digests)
-        return Prepared(spec, planned, data, _task_counts(planned, data))
-    except (DataError, StreamError) as error:
-        raise PrepareError(str(error)) from error
+    data = _read(spec, data_dir)
+    digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
+    planned = plan(spec, digests)
+    return Prepared(spec, planned, data, _task_counts(planned, data))
 
 
 def _read(spec: Spec, data_dir: Path | None) -> Data:
     """The data of every scenario, each data set read once."""
+    needed = sorted(data_names(spec))
     loaded: dict[str, Dataset] = {}
-    data: dict[tuple[str, ...], Sequence[Dataset]] = {}
-    for names in sorted(data_names(spec)):
-        for name in names:
-            if name not in loaded:
-                loaded[name] = load(name, data_dir)
-        data[names] = [loaded[name] for name in names]
-    return data
+    problems = []
+    for name in dict.fromkeys(name for names in needed for name in names):
+        try:
+            loaded[name] = load(name, data_dir)
+        except DataError as error:
+            problems.append(str(error))
+    if problems:
+        raise PrepareError("\n".join(problems))
+    return {names: [loaded[name] for name in names] for names in needed}
 
 
 def _task_counts(planned: Plan, data: Data) -> dict[ScenarioKey, int]:
     """Make every scenario's stream once, so that what cannot be made is known now, and count its tasks."""
     counts: dict[ScenarioKey, int] = {}
-    for trial in planned.trials:
-        scenario, key = trial.scenario, scenario_key(trial)
-        if key not in counts:
-            stream = make_stream(
-                scenario.kind,
-                scenario.stream,
-                scenario.settings,
-                data[scenario.data],
-                seed=trial.seed,
-                val_share=trial.train["val_share"],
-            )
-            counts[key] = stream.n_tasks
+    problems = []
+    for key, trial in {scenario_key(trial): trial for trial in planned.trials}.items():
+        try:
+            counts[key] = _stream(trial, data).n_tasks
+        except StreamError as error:
+            problems.append(f"{trial.scenario.label}: {error}")
+    if problems:
+        raise PrepareError("\n".join(dict.fromkeys(problems)))
     return counts
+
+
+def _stream(trial: Trial, data: Data) -> Stream:
+    scenario = trial.scenario
+    return make_stream(
+        scenario.kind,
+        scenario.stream,
+        scenario.settings,
+        data[scenario.data],
+        seed=trial.seed,
+        val_share=trial.train["val_share"],
+    )
 
 
 def _cells(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
+
+import pyarrow as pa
 
 from cl.metrics import METRICS
 from results.schema import DIVERGED, FAILED, RUNNING, STOPPED
 from results.summary import CellSummary, seed_list
 
-__all__ = ["footnotes", "header", "legend"]
+__all__ = ["causes", "footnotes", "header", "legend"]
 
 _SHORT = {"intransigence": "INT"}
 _NAMED_CELLS = 3
@@ -37,6 +40,13 @@ def footnotes(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]
         *_ended_early(cells),
         *_unfinished(cells),
     ]
+
+
+def causes(trials: pa.Table) -> list[str]:
+    """Why trials failed, a line per cause, the most frequent first."""
+    ended = zip(trials["status"].to_pylist(), trials["error_cause"].to_pylist(), strict=True)
+    counts = Counter(str(cause) for status, cause in ended if status == FAILED)
+    return [f"{n} trial{'s' if n > 1 else ''} failed: {cause}" for cause, n in counts.most_common()]
 
 
 def _reasons(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:

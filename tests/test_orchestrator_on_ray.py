@@ -25,7 +25,7 @@ from sweeps.trials import Trial
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
     """One local Ray for all tests of this file, since each start takes seconds."""
-    with connected():
+    with connected([]):
         yield
 
 

@@ -1,0 +1,61 @@
+"""Trials and what they report, made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from cl.registry import METHODS, ModelSettings, SplitSettings, TrainSettings
+from cl.training import Score, TaskReport
+from orchestrator.outcome import Outcome
+from sweeps.trials import Resources, Scenario, Trial
+
+
+def trial(
+    method: str = "naive",
+    seed: int = 0,
+    *,
+    label: str = "class-il/split-digits",
+    stream: str = "split",
+    tasks: int = 2,
+    resources: Resources | None = None,
+    hyperparameters: dict[str, object] | None = None,
+    **train: object,
+) -> Trial:
+    """A trial on the digits; *train* overrides training settings."""
+    return Trial(
+        scenario=Scenario(
+            label.partition("/")[0], stream, ("digits",), SplitSettings(tasks=tasks).resolved(), label
+        ),
+        method=method,
+        hyperparameters=METHODS[method].settings.model_validate(hyperparameters or {}).resolved(),
+        seed=seed,
+        model=ModelSettings(hidden=(16,)).resolved(),
+        train=TrainSettings.model_validate(train).resolved(),
+        resources=resources or Resources(),
+        data_digest="d1g175",
+    )
+
+
+def report(task: int, *accuracies: float | None, **values: object) -> TaskReport:
+    """The report after *task* with the test accuracy on each task, of 10 examples each."""
+    scores = tuple(Score(i, "test", accuracy, 10) for i, accuracy in enumerate(accuracies))
+    return TaskReport(task, scores, **values)
+
+
+def outcome(*columns: Sequence[float | None], status: str = "running", **values: object) -> Outcome:
+    """An outcome whose reports are *columns* of the accuracy matrix, the untrained model's first."""
+    reports = tuple(report(task, *accuracies) for task, accuracies in enumerate(columns, start=-1))
+    return Outcome(reports, status, **values)
+
+
+class Watching:
+    """A watcher that remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def started(self, trial: Trial) -> None:
+        self.told.append((trial.id, "started"))
+
+    def reported(self, trial: Trial, outcome: Outcome) -> None:
+        self.told.append((trial.id, outcome.status))

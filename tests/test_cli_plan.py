@@ -1,0 +1,136 @@
+"""`clsweep plan`: what would run and how long it should take, without running it."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+from commands import clsweep, parts, spec, store
+
+from cl import registry
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """An empty current folder, and no Ray to import."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "orchestrator.on_ray", raising=False)
+
+
+def planned(*arguments):
+    result = clsweep("plan", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def rows(text):
+    """The lines of the table as words."""
+    return [line.split() for line in text.partition("\n\n")[0].splitlines()]
+
+
+def test_a_new_sweep_is_all_to_run_and_nothing_is_written():
+    text = planned(spec())
+    assert rows(text) == [
+        ["scenario", "method", "trials", "complete", "to", "run"],
+        ["class-il/split-digits", "naive", "2", "0", "2"],
+        ["joint", "2", "0", "2"],
+        ["ewc", "2", "0", "2"],
+        ["replay", "2", "0", "2"],
+        ["all", "8", "0", "8"],
+    ]
+    assert "excluded: nothing" in text
+    assert [path.name for path in Path().iterdir()] == ["tiny.yaml"]
+
+
+def test_a_shipped_sweep_is_planned_by_its_name():
+    text = planned("quickstart", "--set", "seeds=2", "--set", "train.epochs=1")
+    assert {"class-il/split-digits", "domain-il/permuted-digits"} <= {words[0] for words in rows(text)}
+
+
+def test_what_is_complete_is_not_to_run():
+    clsweep("run", spec(), "--local", "--set", "seeds=1")
+    before = parts()
+    assert rows(planned("tiny.yaml", "--set", "seeds=3"))[1:] == [
+        ["class-il/split-digits", "naive", "3", "1", "2"],
+        ["joint", "3", "1", "2"],
+        ["ewc", "3", "1", "2"],
+        ["replay", "3", "1", "2"],
+        ["all", "12", "4", "8"],
+    ]
+    assert parts() == before
+
+
+def test_failed_trials_are_to_run_and_diverged_ones_are_not():
+    clsweep("run", spec(), "--local")
+    for row in store().trials().to_pylist():
+        status = {"naive": "failed", "joint": "diverged", "ewc": "running", "replay": "complete"}
+        store().write_trial(row | {"status": status[row["method"]]})
+    assert rows(planned("tiny.yaml"))[1:] == [
+        ["class-il/split-digits", "naive", "2", "0", "2"],
+        ["joint", "2", "0", "0"],
+        ["ewc", "2", "0", "2"],
+        ["replay", "2", "2", "0"],
+        ["all", "8", "2", "4"],
+    ]
+
+
+def test_a_finished_sweep_has_nothing_left_to_run():
+    clsweep("run", spec(), "--local")
+    assert planned("tiny.yaml").rstrip().endswith("nothing is left to run")
+
+
+def test_the_time_comes_from_a_calibration_first_and_from_earlier_trials_later():
+    # The line may be broken anywhere.
+    text = " ".join(planned(spec()).split())
+    assert re.search(r"expected: about (\d+ min )?\d+ s, \d+ trials at a time", text)
+    assert "from a short calibration on this machine" in text
+    clsweep("run", "tiny.yaml", "--local", "--set", "methods=[naive]")
+    text = " ".join(planned("tiny.yaml", "--set", "seeds=3").split())
+    assert "1 trials from earlier timings, the others from a short calibration" in text
+    text = " ".join(planned("tiny.yaml", "--set", "seeds=3", "--set", "methods=[naive]").split())
+    assert "from the timings of earlier trials" in text
+
+
+def test_a_sweep_that_cannot_work_can_still_be_planned():
+    assert "0 s of training" in planned(spec(), "--set", "train.lr=1e30", "--set", "train.clip_norm=null")
+    assert "0 s of training" in planned("tiny.yaml", "--set", "model.hidden=[1000000000000]")
+
+
+def test_what_cannot_be_combined_is_excluded_with_the_reason(monkeypatch):
+    picky = replace(registry.METHODS["ewc"], kinds=("task-il",), needs="needs to be told the task")
+    monkeypatch.setattr(registry, "METHODS", MappingProxyType({**registry.METHODS, "ewc": picky}))
+    result = clsweep("plan", spec())
+    text = " ".join(result.output.split())
+    reason = "class-il/split-digits with ewc: ewc cannot run in class-il because it needs to be told the task"
+    assert f"excluded: {reason}" in text
+    assert ["all", "6", "0", "6"] in rows(result.output)
+    ran = " ".join(clsweep("run", "tiny.yaml", "--local").output.split())
+    assert f"excluded: {reason}" in ran
+    assert sorted(store().trials()["method"].to_pylist()) == sorted(["naive", "joint", "replay"] * 2)
+
+
+@pytest.mark.parametrize("mistake", ["methods=[ewk]", "train.lr=0", "scenarios.0.taks=3"])
+def test_a_wrong_spec_is_refused_as_by_run(mistake):
+    refused = clsweep("plan", spec(), "--set", mistake)
+    assert refused.exit_code == 2
+    assert refused.stderr == clsweep("run", "tiny.yaml", "--local", "--set", mistake).stderr
+
+
+def test_a_damaged_part_is_named():
+    clsweep("run", spec(), "--local", "--set", "seeds=1")
+    part = next(Path("runs/tiny/trials").iterdir())
+    part.write_text("not Parquet")
+    result = clsweep("plan", "tiny.yaml")
+    assert result.exit_code == 2
+    assert f"cannot read {part}" in result.stderr
+
+
+def test_another_storage_has_other_trials():
+    clsweep("run", spec(), "--local", "--storage", "elsewhere")
+    assert ["all", "8", "0", "8"] in rows(planned("tiny.yaml"))
+    assert ["all", "8", "8", "0"] in rows(planned("tiny.yaml", "--storage", "elsewhere"))

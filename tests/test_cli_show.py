@@ -1,0 +1,230 @@
+"""`clsweep show`: the tables of a run in every format, and runs that cannot be shown."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+from commands import clsweep, spec, store
+
+from cl.metrics import METRICS
+from results.schema import SUMMARY
+
+SWEEP = """
+name: tiny
+seeds: 3
+scenarios: [{kind: domain-il, stream: split-digits, tasks: 3}, {kind: class-il, stream: split-digits, tasks: 3}]
+methods: [naive, joint, ewc: {lambda: {grid: [1, 100]}}]
+model: {hidden: [16]}
+train: {iterations: 20, lr: 0.1}
+"""
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with the run of SWEEP in it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert clsweep("run", spec(SWEEP), "--local").exit_code == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(finished, tmp_path, monkeypatch):
+    """A folder of the test's own with a copy of the run."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def shown(*arguments):
+    result = clsweep("show", "runs/tiny", *arguments)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def scores(method, after, scenario="domain-il/split-digits"):
+    """Per seed the test accuracies after a task, straight from the rows."""
+    rows = store().accuracy().filter(
+        (pc.field("method") == method) & (pc.field("after_task") == after) & (pc.field("scenario") == scenario)
+    )
+    by_seed = {}
+    for row in sorted(rows.to_pylist(), key=lambda row: row["eval_task"]):
+        by_seed.setdefault(row["seed"], []).append(row["accuracy"])
+    return [by_seed[seed] for seed in sorted(by_seed)]
+
+
+def test_a_cell_shows_the_mean_over_seeds_and_its_interval():
+    accs = [np.mean(values) for values in scores("naive", after=2)]
+    half = 4.302653 * np.std(accs, ddof=1) / np.sqrt(3)
+    line = next(line for line in shown().splitlines() if line.startswith("naive"))
+    line = line.replace(" ± ", "±").replace("±.", "±0.")
+    assert line.split()[:3] == ["naive", "3", f"{np.mean(accs):.3f}±{half:.3f}"]
+
+
+def test_every_cell_is_a_line_of_its_scenarios_table():
+    lines = shown().splitlines()
+    starts = [lines.index(title) for title in ("domain-il/split-digits", "class-il/split-digits")]
+    for start in starts:
+        table = [" ".join(line.split("  ")[0].split()) for line in lines[start + 3 : start + 7]]
+        assert table == ["naive", "joint", "ewc lambda=1", "ewc lambda=100"]
+
+
+def test_tables_fit_eighty_columns():
+    assert max(len(line) for line in shown("--matrix").splitlines()) <= 80
+
+
+def test_undefined_metrics_are_a_dash_with_the_reason_below():
+    text = shown()
+    naive = [line.split() for line in text.splitlines() if line.startswith("naive")][1]
+    assert "–" in naive, "FWT in class-il"
+    assert "unseen classes have no output" in text
+
+
+def test_the_matrix_of_a_cell_is_the_mean_of_its_seeds_in_the_articles_layout():
+    lines = shown("--matrix").splitlines()
+    start = next(i for i, line in enumerate(lines) if line.split() == ["T0", "T1", "T2"])
+    columns = [np.mean(scores("naive", after), axis=0) for after in range(3)]
+    assert lines[start - 2].split() == ["domain-il/split-digits", "naive"]
+    assert "3 seeds" in lines[start - 1]
+    assert [line.split() for line in lines[start + 2 : start + 5]] == [
+        ["Task", str(i), "|", *(f"{columns[j][i]:.3f}" if i <= j else "—" for j in range(3))] for i in range(3)
+    ]
+
+
+def test_csv_has_a_line_per_cell_and_metric():
+    rows = list(csv.DictReader(io.StringIO(shown("--format", "csv"))))
+    assert len(rows) == 2 * 4 * len(METRICS)
+    assert set(rows[0]) == set(SUMMARY.names)
+    [acc] = [r for r in rows if (r["kind"], r["label"], r["metric"]) == ("domain-il", "naive", "acc")]
+    assert float(acc["mean"]) == pytest.approx(np.mean([np.mean(v) for v in scores("naive", after=2)]))
+
+
+def test_markdown_has_a_table_per_scenario():
+    text = shown("--format", "markdown")
+    assert [line for line in text.splitlines() if line.startswith("### ")] == [
+        "### domain-il/split-digits",
+        "### class-il/split-digits",
+    ]
+    assert len([line for line in text.splitlines() if re.match(r"\| (naive|joint|ewc) ", line)]) == 8
+
+
+def test_parquet_goes_to_a_file_with_the_summarys_schema():
+    assert shown("--format", "parquet", "--output", "summary.parquet") == ""
+    table = pq.read_table("summary.parquet")
+    assert table.schema.equals(SUMMARY)
+    assert table.num_rows == 2 * 4 * len(METRICS)
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown"])
+def test_a_file_gets_what_the_screen_would(form):
+    assert shown("--format", form, "-o", "summary.txt") == ""
+    assert Path("summary.txt").read_text() == shown("--format", form)
+
+
+def test_parquet_is_not_for_the_screen():
+    result = clsweep("show", "runs/tiny", "--format", "parquet")
+    assert result.exit_code == 2
+    assert "--output" in result.stderr
+
+
+def test_a_matrix_is_text_and_goes_with_no_other_format():
+    result = clsweep("show", "runs/tiny", "--format", "csv", "--matrix")
+    assert result.exit_code == 2
+    assert "--matrix" in result.stderr
+
+
+def test_a_file_that_cannot_be_written_is_one_message():
+    for form in ("csv", "parquet"):
+        result = clsweep("show", "runs/tiny", "--format", form, "--output", "no/such/folder/file")
+        assert result.exit_code == 2
+        assert "no/such/folder/file" in result.stderr
+
+
+def test_a_run_that_does_not_exist_is_refused_with_the_nearest_name():
+    result = clsweep("show", "runs/tinny")
+    assert result.exit_code == 2
+    assert result.stderr == "clsweep: no run at runs/tinny; did you mean runs/tiny?\n"
+
+
+def test_a_damaged_part_is_named():
+    part = next(Path("runs/tiny/accuracy").iterdir())
+    part.write_bytes(part.read_bytes()[:100])
+    result = clsweep("show", "runs/tiny")
+    assert result.exit_code == 2
+    assert f"cannot read {part}" in result.stderr
+    assert "Traceback" not in result.output
+
+
+def test_a_damaged_spec_is_named_and_the_rows_are_shown_all_the_same():
+    whole = shown()
+    Path("runs/tiny/sweep.yaml").write_text("seeds: [")
+    text = shown()
+    assert text.startswith(whole)
+    assert "runs/tiny/sweep.yaml" in text.removeprefix(whole)
+
+
+def test_rows_can_be_shown_without_a_spec_beside_them():
+    whole = shown()
+    Path("runs/tiny/sweep.yaml").unlink()
+    assert shown() == whole
+
+
+def test_a_run_can_be_shown_when_its_data_is_gone(blobs):
+    np.savez("mine.npz", x_train=blobs.x_train, y_train=blobs.y_train, x_test=blobs.x_test, y_test=blobs.y_test)
+    mine = "{name: mine, seeds: 1, scenarios: [{kind: class-il, stream: split, data: mine.npz}], methods: [naive]}"
+    ran = clsweep("run", spec(mine, "mine.yaml"), "--local", "--set", "train.iterations=2")
+    assert ran.exit_code == 0
+    Path("mine.npz").unlink()
+    result = clsweep("show", "runs/mine")
+    assert result.exit_code == 0, result.output
+    table = result.output.partition("Trials of all settings are shown")[0]
+    assert table
+    assert ran.output.endswith(table)
+
+
+def test_trials_of_earlier_settings_are_shown_only_if_asked():
+    clsweep("run", "tiny.yaml", "--local", "--set", "methods=[naive]", "--set", "train.lr=0.2")
+    text = shown()
+    assert len([line for line in text.splitlines() if line.startswith("naive")]) == 2
+    assert "24 trials of earlier settings are not shown; --all shows them." in text
+    everything = shown("--all")
+    assert "train.lr=0.1" in everything
+    assert "train.lr=0.2" in everything
+    assert "earlier settings" not in everything
+
+
+def test_the_hint_on_earlier_settings_is_no_line_of_a_csv_file():
+    clsweep("run", "tiny.yaml", "--local", "--set", "methods=[naive]", "--set", "train.lr=0.2")
+    result = clsweep("show", "runs/tiny", "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(result.stdout)))
+    assert "24 trials of earlier settings" in result.stderr
+    assert len(rows) == 2 * len(METRICS)
+    assert {row["method"] for row in rows} == {"naive"}
+
+
+def test_a_cell_without_a_complete_seed_has_no_matrix():
+    for row in store().trials().filter(pc.field("method") == "joint").to_pylist():
+        store().write_trial(row | {"status": "failed", "error_cause": "OSError: disk full", "error": "..."})
+    text = shown("--matrix")
+    assert "6 trials failed: OSError: disk full" in text
+    assert text.count("T0") == 6, "of eight cells"
+
+
+def test_a_sweep_that_is_still_running_shows_what_is_there():
+    row = store().trials().to_pylist()[0]
+    store().write_trial(row | {"status": "running", "ended_at": None})
+    assert "1 running" in shown()
+
+
+def test_a_folder_that_only_has_a_spec_shows_nothing_yet():
+    shutil.rmtree("runs/tiny/trials")
+    shutil.rmtree("runs/tiny/accuracy")
+    assert "no trials" in shown()

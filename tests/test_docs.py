@@ -1,0 +1,235 @@
+"""The documentation is followed to the letter, from the top of each page to its end."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import html
+import importlib.util
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from typer.testing import CliRunner
+
+import cli
+from results.store import open_run
+from results.summary import summarise
+from sweeps.spec import SpecError, load_spec
+
+# The first test that needs it runs the quickstart sweep, which takes a minute or two.
+pytestmark = pytest.mark.timeout(900)
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+WRITTEN = [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"]
+
+_FILE = re.compile(r"# ([\w/.-]+\.\w+)(:.*)?$")
+_NOT_RUN = re.compile(r"<!-- not run: (.+) -->$")
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fenced block: where it is, its language, its text, and why it is not run, if it is not."""
+
+    place: str
+    language: str
+    text: str
+    not_run: str
+
+    @property
+    def file(self) -> str:
+        """The file it is, named by a comment on its first line; empty if it is none."""
+        match = _FILE.match(self.text.partition("\n")[0])
+        return match.group(1) if match and self.language != "console" else ""
+
+    def commands(self) -> Iterator[tuple[str, str]]:
+        """The commands of a console block, each with the output shown below it."""
+        for part in re.split(r"^\$ ", self.text, flags=re.MULTILINE)[1:]:
+            command, _, output = part.partition("\n")
+            yield command, output
+
+
+def blocks_of(page: str) -> list[Block]:
+    blocks, opened, before = [], None, ""
+    for number, line in enumerate((ROOT / page).read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.startswith("```"):
+            if opened is None:
+                before = line
+            else:
+                opened[2].append(line)
+        elif opened is None:
+            opened = (f"{page}:{number}", line[3:], list[str](), _NOT_RUN.match(before))
+        else:
+            place, language, lines, not_run = opened
+            text = "".join(f"{one}\n" for one in lines)
+            blocks.append(Block(place, language, text, not_run.group(1) if not_run else ""))
+            opened, before = None, ""
+    assert opened is None, f"{page}: a block is not closed"
+    return blocks
+
+
+def follow(page: str, folder: Path) -> list[Any]:
+    """Do what *page* says, in *folder*; return what its Python (names) and SQL (rows) gave."""
+    results = []
+    for block in blocks_of(page):
+        if block.not_run:
+            continue
+        if block.file:
+            (folder / block.file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / block.file).write_text(block.text)
+        elif block.language == "console":
+            for command, output in block.commands():
+                check_command(f"{block.place}: {command}", command, output, folder)
+        elif block.language == "python":
+            names: dict[str, Any] = {}
+            with contextlib.chdir(folder):
+                exec(compile(block.text, block.place, "exec"), names)  # noqa: S102 - our own documentation
+            results.append(names)
+        elif block.language == "sql":
+            with contextlib.chdir(folder):
+                results.append(duckdb.sql(block.text).fetchall())
+    return results
+
+
+def check_command(what: str, command: str, output: str, folder: Path) -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=os.environ | {"PATH": path, "COLUMNS": "100", "NO_COLOR": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == (2 if output.startswith("clsweep: ") else 0), f"{what}\n{done.stdout}"
+    flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
+    if output and not doctest.OutputChecker().check_output(output, done.stdout, flags):
+        pytest.fail(f"{what}\nshown:\n{output}\nbut it printed:\n{done.stdout}")
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder where somebody has followed the README: it holds ``runs/quickstart``."""
+    folder = tmp_path_factory.mktemp("docs")
+    follow("README.md", folder)
+    return folder
+
+
+def test_the_readme_can_be_followed_and_leaves_a_complete_quickstart(folder: Path) -> None:
+    trials = open_run(folder / "runs/quickstart").trials()
+    assert set(trials["status"].to_pylist()) == {"complete"}
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if p not in ("README.md", "docs/results.md", "docs/running.md")]
+)
+def test_the_page_can_be_followed(page: str, folder: Path) -> None:
+    follow(page, folder)
+
+
+def test_sql_polars_and_pandas_give_the_acc_of_our_own_summary(folder: Path) -> None:
+    sql, polars, pandas, *_ = follow("docs/results.md", folder)
+    store = open_run(folder / "runs/quickstart")
+    cells = summarise(store.trials(), store.accuracy())
+    ours = {
+        (cell.scenario, cell.method, json.dumps(cell.hyperparameters, sort_keys=True)): cell.metrics["acc"]
+        for cell in cells
+    }
+    expected = sorted([*key, interval.n, pytest.approx(interval.mean)] for key, interval in ours.items())
+    assert [list(row) for row in sql] == expected
+    assert [list(row) for row in polars["answer"].rows()] == expected
+    assert pandas["answer"].to_numpy().tolist() == expected
+
+
+def test_what_ray_and_local_computed_is_the_same_bit_for_bit(folder: Path) -> None:
+    ((compared, different),) = follow("docs/running.md", folder)[-1]
+    assert (compared, different) == (4 * 5 * 6, 0)
+
+
+def test_the_worked_example_is_a_method_after_one_file_and_one_entry(tmp_path: Path) -> None:
+    for package in ("cl", "sweeps", "orchestrator", "results"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "cli.py", tmp_path)
+    method, settings, entry, spec = (block for block in blocks_of("docs/methods.md") if block.file)
+    (tmp_path / method.file).write_text(method.text)
+    (tmp_path / spec.file).write_text(spec.text)
+    source = (tmp_path / entry.file).read_text()
+    source = source.replace("\n\n@dataclass(frozen=True)\nclass MethodEntry:", f"\n\n{settings.text}\n\\g", 1)
+    source = source.replace("\\g", "\n@dataclass(frozen=True)\nclass MethodEntry:", 1)
+    source = source.replace('        "naive": MethodEntry', f'{entry.text}        "naive": MethodEntry', 1)
+    (tmp_path / entry.file).write_text(source)
+    subprocess.run([sys.executable, "cli.py", "run", spec.file, "--local"], cwd=tmp_path, check=True)
+    store = open_run(tmp_path / "runs/l2")
+    naive, without, with_pull = summarise(store.trials(), store.accuracy())
+    assert (naive.label, without.label, with_pull.label) == ("naive", "l2 lambda=0", "l2 lambda=0.01")
+    assert without.matrices[0].tolist() == naive.matrices[0].tolist()
+    assert with_pull.matrices[0][:, 0].tolist() == naive.matrices[0][:, 0].tolist()
+    assert with_pull.matrices[0].tolist() != naive.matrices[0].tolist()
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_commands_that_are_not_run_have_valid_options_and_targets(page: str) -> None:
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.MULTILINE)
+    for block in blocks_of(page):
+        for command, _ in block.commands() if block.language == "console" else ():
+            program, *arguments = command.split()
+            if program == "make":
+                assert arguments[0] in targets, command
+            elif program == "clsweep" and block.not_run:
+                # Help is given only once everything before it has been understood.
+                assert CliRunner().invoke(cli.app, [*arguments, "--help"]).exit_code == 0, command
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_spec_is_valid_but_for_the_one_about_mistakes(page: str, tmp_path: Path) -> None:
+    for name in ("blobs", "patches", "patches0", "patches1"):
+        (tmp_path / f"{name}.npz").touch()
+    for block in blocks_of(page):
+        if block.language == "yaml" and block.file != "l2.yaml":
+            (tmp_path / block.file).write_text(block.text)
+            with pytest.raises(SpecError) if block.file == "traps.yaml" else contextlib.nullcontext():
+                load_spec(str(tmp_path / block.file))
+
+
+def test_the_picture_shows_what_the_quickstart_prints_but_for_the_numbers(folder: Path) -> None:
+    location = importlib.util.spec_from_file_location("picture", ROOT / "docs/picture.py")
+    assert location is not None
+    assert location.loader is not None
+    module = importlib.util.module_from_spec(location)
+    location.loader.exec_module(module)
+    committed = (ROOT / "docs/quickstart.svg").read_text(encoding="utf-8")
+    assert without_numbers(committed) == without_numbers(module.picture(folder / "runs/quickstart"))
+
+
+def without_numbers(svg: str) -> str:
+    text = " ".join(html.unescape(part) for part in re.findall(r">([^<]*)</text>", svg))
+    return " ".join(re.sub(r"-?\d+\.\d{3}\b", "x", text.replace("─", "")).split())
+
+
+def anchors(page: Path) -> set[str]:
+    """What headings are called in links, as GitHub does it."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", WRITTEN)
+def test_links_within_the_project_lead_somewhere(page: str) -> None:
+    text = re.sub(r"```.*?```", "", (ROOT / page).read_text(encoding="utf-8"), flags=re.DOTALL)
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if link.startswith("https://"):
+            continue
+        file, _, anchor = link.partition("#")
+        target = (ROOT / page).parent / file if file else ROOT / page
+        assert target.is_file(), f"{page}: {link}"
+        assert not anchor or anchor in anchors(target), f"{page}: {link}"

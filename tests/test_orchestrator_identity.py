@@ -1,0 +1,71 @@
+"""Which rows of a run belong to its spec as it is now."""
+
+from __future__ import annotations
+
+import pytest
+from commands import TINY
+from made import Watching, outcome
+
+from orchestrator.identity import columns_of, of_spec, scenario_key
+from orchestrator.recording import Recorder
+from results.schema import TRIALS
+from results.store import Store
+from sweeps.plan import plan
+from sweeps.spec import load_spec
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """The trials table after the TINY sweep with the given overrides was run."""
+
+    def record(*overrides):
+        (tmp_path / "tiny.yaml").write_text(TINY)
+        spec = load_spec(str(tmp_path / "tiny.yaml"), overrides)
+        trials = plan(spec, {("digits",): "d1g175"}).trials
+        recorder = Recorder(Store(tmp_path / "run"), "tiny", {scenario_key(t): 2 for t in trials}, Watching())
+        for trial in trials:
+            recorder.started(trial)
+            recorder.reported(trial, outcome([0.5, None], [1.0, None], [0.5, 1.0], status="complete"))
+        return spec, recorder.store.trials()
+
+    return record
+
+
+def test_all_rows_of_the_spec_that_was_run_belong_to_it(recorded):
+    spec, trials = recorded()
+    assert trials.num_rows == 8
+    assert of_spec(trials, spec).equals(trials)
+
+
+@pytest.mark.parametrize(
+    ("override", "kept"),
+    [
+        ("seeds=1", 4),
+        ("seeds=[1, 7]", 4),
+        ("methods=[naive]", 2),
+        ("train.lr=0.1", 0),
+        ("model.hidden=[17]", 0),
+        ("scenarios.0.class_order=seed", 0),
+        ("methods.replay.buffer_size=7", 6),
+        ("resources.threads=2", 0),
+        ("resources.cpu=2", 8),
+        ("name=other", 8),
+    ],
+)
+def test_rows_of_other_settings_do_not_belong_to_a_spec(recorded, override, kept):
+    _, trials = recorded()
+    changed, both = recorded(override)
+    assert of_spec(trials, changed).num_rows == kept
+    ours = plan(changed, {("digits",): "d1g175"}).trials
+    assert sorted(of_spec(both, changed)["trial_id"].to_pylist()) == sorted(trial.id for trial in ours)
+
+
+def test_a_run_without_trials_has_none_that_belong(recorded):
+    spec, _ = recorded()
+    assert of_spec(TRIALS.empty_table(), spec).num_rows == 0
+
+
+def test_the_columns_of_a_trial_are_columns_of_the_table(recorded):
+    spec, _ = recorded()
+    for trial in plan(spec, {("digits",): "d"}).trials:
+        assert set(columns_of(trial)) <= set(TRIALS.names)
