@@ -48,6 +48,7 @@ class Ends:
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
         """Note the time if *trial* has ended."""
+        del trial
         if outcome.status != RUNNING:
             self.times.append(time.perf_counter())
 

@@ -31,6 +31,7 @@ pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+FOLLOWED_ELSEWHERE = ["README.md", "docs/methods.md", "docs/results.md", "docs/running.md"]
 WRITTEN = [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"]
 
 _FILE = re.compile(r"# ([\w/.-]+\.\w+)(:.*)?$")
@@ -131,9 +132,7 @@ def test_the_readme_can_be_followed_and_leaves_a_complete_quickstart(folder: Pat
     assert set(trials["status"].to_pylist()) == {"complete"}
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if p not in ("README.md", "docs/results.md", "docs/running.md")]
-)
+@pytest.mark.parametrize("page", [page for page in PAGES if page not in FOLLOWED_ELSEWHERE])
 def test_the_page_can_be_followed(page: str, folder: Path) -> None:
     follow(page, folder)
 
@@ -165,9 +164,12 @@ def test_the_worked_example_is_a_method_after_one_file_and_one_entry(tmp_path: P
     (tmp_path / method.file).write_text(method.text)
     (tmp_path / spec.file).write_text(spec.text)
     source = (tmp_path / entry.file).read_text()
-    source = source.replace("\n\n@dataclass(frozen=True)\nclass MethodEntry:", f"\n\n{settings.text}\n\\g", 1)
-    source = source.replace("\\g", "\n@dataclass(frozen=True)\nclass MethodEntry:", 1)
-    source = source.replace('        "naive": MethodEntry', f'{entry.text}        "naive": MethodEntry', 1)
+    for text, before in (
+        (f"{settings.text}\n\n", "@dataclass(frozen=True)\nclass MethodEntry"),
+        (entry.text, '        "naive": MethodEntry'),
+    ):
+        assert source.count(before) == 1
+        source = source.replace(before, text + before)
     (tmp_path / entry.file).write_text(source)
     subprocess.run([sys.executable, "cli.py", "run", spec.file, "--local"], cwd=tmp_path, check=True)
     store = open_run(tmp_path / "runs/l2")

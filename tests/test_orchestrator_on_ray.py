@@ -1,45 +1,194 @@
-"""Trials on a real Ray: the numbers of a run in this process, through lost workers and wrong requests."""
+"""Trials on a real Ray: the numbers of a run in this process, lost workers, signals and wrong requests."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from dataclasses import dataclass, field
+import contextlib
+import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 import ray
+from commands import TINY, process, spec, store
+from made import Watching
 
-from cl.datasets import Dataset, content_digest
+from cl.datasets import content_digest
+from cl.registry import METHODS
 from orchestrator.local import run_local
-from orchestrator.on_ray import ClusterError, connected, run_on_ray
-from orchestrator.outcome import Outcome
+from orchestrator.on_ray import connected, run_on_ray
 from orchestrator.recording import Recorder
-from orchestrator.sweep import Prepared, prepare
+from orchestrator.sweep import prepare
 from results.store import Store
 from sweeps.spec import load_spec
-from sweeps.trials import Trial
+
+EVERY_METHOD_AND_KIND = f"""
+name: all
+seeds: 1
+scenarios:
+  - {{kind: task-il, stream: split-digits, tasks: 3}}
+  - {{kind: domain-il, stream: permuted-digits, tasks: 3}}
+  - {{kind: class-il, stream: rotated-digits, tasks: 3, normalize: true}}
+methods: [{", ".join(METHODS)}]
+model: {{hidden: [16]}}
+train: {{iterations: 10, lr: 0.1, val_share: 0.1}}
+"""
+
+# One trial of each ending: the third has no room for its weights, the second no finite loss.
+EVERY_ENDING = """
+name: endings
+seeds: 1
+scenarios: [{kind: class-il, stream: split-digits, tasks: 3}]
+methods: [naive]
+model: {hidden: {grid: [[16], [1000000000000]]}}
+train: {iterations: 10, clip_norm: null, lr: {grid: [0.1, 1.0e30]}}
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def cluster():
-    """One local Ray for all tests of this file, since each start takes seconds."""
+    """One local Ray for all tests of this file, since each start takes seconds; its address."""
     with connected([]):
-        yield
+        yield ray.get_runtime_context().gcs_address
 
 
-def test_x(tmp_path):
-    (tmp_path / "t.yaml").write_text("{seeds: 2, scenarios: [class-il/split-digits], methods: [naive, ewc], model: {hidden: [16]}, train: {iterations: 5}}")
-    prepared = prepare(load_spec(str(tmp_path / "t.yaml")))
-    import psutil
-    class W:
-        def started(self, trial): pass
-        def reported(self, trial, outcome):
-            print(trial.method, outcome.status, [p.cmdline() for p in psutil.Process().children(recursive=True) if p.name().startswith("ray::")])
-    store = Store(tmp_path / "run")
-    rec = Recorder(store, "t", prepared.tasks, W())
-    run_on_ray(prepared.plan.trials, prepared.data, rec)
-    print(store.trials().to_pylist())
-    print(ray.get_runtime_context().gcs_address, os.environ.get("RAY_AUTH_MODE"))
-    assert 0
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def run(text, watcher=None, retries=2, name="on-ray"):
+    """Run a sweep on the cluster; its store and recorder."""
+    prepared = prepare(load_spec(spec(text)))
+    recorder = Recorder(Store(name), "tiny", prepared.tasks, watcher or Watching())
+    run_on_ray(prepared.plan.trials, prepared.data, recorder, retries=retries)
+    return prepared, recorder
+
+
+def workers():
+    """The processes of this Ray in which trials run."""
+    import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
+
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if child.name().startswith("ray::TrialActor"):
+                yield child
+
+
+def test_a_sweep_on_ray_equals_the_same_in_this_process_bit_for_bit(monkeypatch):
+    put, references = ray.put, []
+    monkeypatch.setattr(ray, "put", lambda value: references.append(put(value)) or references[-1])
+    prepared, on_ray = run(EVERY_METHOD_AND_KIND)
+    here = Recorder(Store("here"), "tiny", prepared.tasks, Watching(), in_process=True)
+    run_local(prepared.plan.trials, prepared.data, here)
+    assert Counter(on_ray.store.statuses().values()) == {"complete": 3 * len(METHODS)}
+    assert on_ray.store.accuracy().num_rows == 3 * len(METHODS) * 2 * 3 * 4, "test and validation, T (T + 1)"
+    assert on_ray.store.accuracy().equals(here.store.accuracy())
+    losses = [(row["trial_id"], row["task"], row["loss"]) for row in here.store.tasks().to_pylist()]
+    assert [(r["trial_id"], r["task"], r["loss"]) for r in on_ray.store.tasks().to_pylist()] == losses
+
+    [[digits]] = prepared.data.values()
+    shared = [part for value in ray.get(references) if isinstance(value, list) for part in value]
+    assert [content_digest(part) for part in shared] == [digits.digest], "put once, and not written to"
+
+
+class Killing(Watching):
+    """Kills the worker of certain trials, by seed, as often as told, after their first task."""
+
+    def __init__(self, times):
+        super().__init__()
+        self.times = dict(times)
+
+    def reported(self, trial, outcome):
+        super().reported(trial, outcome)
+        if outcome.status == "running" and self.times.get(trial.seed, 0):
+            self.times[trial.seed] -= 1
+            for worker in workers():
+                worker.kill()
+
+
+def test_a_trial_whose_worker_is_killed_is_retried_and_beyond_that_has_failed():
+    # Each trial takes all CPUs, so that only one runs and the worker that is killed is its own.
+    cpus = ray.cluster_resources()["CPU"]
+    one_at_a_time = TINY.replace("seeds: 2", "seeds: 3") + f"resources: {{cpu: {cpus}}}\n"
+    one_at_a_time = one_at_a_time.replace("methods: [naive, joint, ewc, replay: {buffer_size: 50}]", "methods: [naive]")
+    prepared, recorder = run(one_at_a_time, Killing({0: 1, 1: 99}), retries=1)
+    rows = {row["seed"]: row for row in recorder.store.trials().to_pylist()}
+    assert {seed: (row["status"], row["attempts"]) for seed, row in rows.items()} == {
+        0: ("complete", 2),
+        1: ("failed", 2),
+        2: ("complete", 1),
+    }
+    assert recorder.failed == 1
+    assert "died" in rows[1]["error_cause"]
+    assert rows[1]["error"]
+    here = Recorder(Store("here"), "tiny", prepared.tasks, Watching())
+    run_local(prepared.plan.trials, prepared.data, here)
+
+    def matrix(store, seed):
+        return [row for row in store.accuracy().to_pylist() if row["seed"] == seed]
+
+    assert matrix(recorder.store, 0) == matrix(here.store, 0), "each row once, and as if nothing had happened"
+    assert matrix(recorder.store, 2) == matrix(here.store, 2)
+    assert matrix(recorder.store, 1) == matrix(here.store, 1)[:6], "the untrained model's and the first task's"
+
+
+def test_a_command_joins_the_cluster_and_records_every_ending(cluster):
+    with process("run", spec(EVERY_ENDING), "--address", cluster, RAY_AUTH_MODE="token") as running:
+        joined = False
+        while running.poll() is None:
+            joined = joined or any(workers())
+            time.sleep(0.05)
+        out, err = running.stdout.read(), running.stderr.read()
+    assert running.returncode == 1, err
+    assert joined, "its trials ran in workers of this Ray"
+    assert ray.is_initialized()
+    rows = store("endings").trials().to_pylist()
+    assert Counter(row["status"] for row in rows) == {"complete": 1, "diverged": 1, "failed": 2}
+    assert {row["attempts"] for row in rows} == {1}, "an exception is recorded at once and not retried"
+    [cause] = {row["error_cause"] for row in rows if row["status"] == "failed"}
+    assert f"2 trials failed: {cause}" in out
+    assert "4/4 trials, 0 running, 2 failed, 1 diverged" in out
+    assert "\x1b" not in out
+
+
+def test_a_termination_signal_keeps_what_is_finished_and_says_how_to_continue(cluster):
+    slow = TINY.replace("iterations: 5", "iterations: 300")
+    running = process("run", spec(slow), "--address", cluster, RAY_AUTH_MODE="token")
+    wait_until(lambda: "complete" in store().statuses().values())
+    running.terminate()
+    out, err = running.communicate(timeout=60)
+    assert running.returncode == 130, err
+    assert f"the same command continues:\n  clsweep run tiny.yaml --address {cluster}" in out
+    assert "Traceback" not in out + err
+    statuses = Counter(store().statuses().values())
+    assert 1 <= statuses["complete"] < 8
+    assert store().accuracy().num_rows >= 12 * statuses["complete"]
+    wait_until(lambda: not any(workers()))
+
+
+def wait_until(true):
+    deadline = time.monotonic() + 100
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
+    Path("runs/tiny").mkdir(parents=True)
+    Path("runs/tiny/accuracy").write_text("a file where a folder should be")
+    running = process("run", spec(), "--address", cluster, RAY_AUTH_MODE="token")
+    out, err = running.communicate(timeout=100)
+    assert running.returncode == 1, err
+    assert "clsweep: cannot write runs/tiny/accuracy/" in err
+    assert "the same command continues" in err
+    assert "Traceback" not in out + err
+
+
+def test_a_request_that_no_node_can_serve_is_refused_with_what_there_is(cluster):
+    asking = process("run", spec(), "--address", cluster, "--set", "resources.gpu=8", RAY_AUTH_MODE="token")
+    out, err = asking.communicate(timeout=60)
+    assert asking.returncode == 2, out
+    largest = max(node["Resources"]["CPU"] for node in ray.nodes())
+    assert f"asks for cpu 1 and gpu 8, but the largest node has cpu {largest:g} and gpu " in err
+    assert "Traceback" not in out + err
+    assert store().statuses() == {}

@@ -1,0 +1,76 @@
+"""The benchmarks run, and say what they promise to say; what they measure is nobody's promise here."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from commands import ROOT, outside
+
+NUMBER = r"(-?\d+\.\d+)"
+
+
+def quick(script: str) -> str:
+    """What a benchmark prints in its shortest form."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "benchmarks" / script), "--quick"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=outside(),
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def numbers(line: str, text: str) -> list[float]:
+    """The numbers of the one line of *text* that *line* describes, `#` standing for a number."""
+    pattern = "^" + re.escape(line).replace(r"\#", NUMBER)
+    found = re.findall(pattern, text, flags=re.MULTILINE)
+    assert len(found) == 1, f"{line!r} in {text}"
+    return [float(number) for number in (found[0] if isinstance(found[0], tuple) else found)]
+
+
+@pytest.fixture(scope="module")
+def speed() -> str:
+    return quick("training_speed.py")
+
+
+def test_training_speed_compares_with_the_tutorial_the_bare_loop_and_the_floor(speed: str) -> None:
+    for method in ("naive", "ewc", "replay"):
+        (ratio,) = numbers(f"ours/tutorial {method}: # (target: at least 4", speed)
+        assert ratio > 0
+    (ratio,) = numbers("ours/bare naive: # (target: at least 0.95", speed)
+    assert ratio > 0
+    above, step, products = numbers("step/floor naive: # (# ms; its five products alone # ms)", speed)
+    assert above == pytest.approx(step / products, rel=0.1)
+
+
+def test_training_speed_shows_the_accuracy_of_all_side_by_side(speed: str) -> None:
+    pattern = rf"^(\w+) +(ours|tutorial|bare) +\d+ +{NUMBER} +{NUMBER}"
+    rows = re.findall(pattern, speed, flags=re.MULTILINE)
+    assert [(method, who) for method, who, _, _ in rows] == [
+        ("naive", "ours"),
+        ("naive", "tutorial"),
+        ("naive", "bare"),
+        ("ewc", "ours"),
+        ("ewc", "tutorial"),
+        ("replay", "ours"),
+        ("replay", "tutorial"),
+    ]
+    assert all(0 < float(value) <= 1 for *_, acc, learning in rows for value in (acc, learning))
+
+
+def test_efficiency_compares_a_sweep_with_a_bare_pool() -> None:
+    text = quick("efficiency.py")
+    pool, sweep, ratio = numbers("round 0: pool # s, sweep # s, pool/sweep #", text)
+    assert ratio == pytest.approx(pool / sweep, rel=0.1)
+    assert numbers("pool/sweep: # (target: at least 0.85", text) == [ratio]
+
+
+def test_trial_overhead_compares_a_trial_with_bare_ray_tune() -> None:
+    text = quick("trial_overhead.py")
+    bare, ours = numbers("per trial: bare Ray Tune # ms, ours # ms", text)
+    assert numbers("ours - bare: # ms (target: at most 15", text) == [pytest.approx(ours - bare, abs=0.2)]
