@@ -104,9 +104,7 @@ def run(
         planned = prepared.plan.trials
         todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
         _announce(prepared, store, todo=len(todo), local=local)
-        failed = (
-            run_sweep(prepared, todo, store, local=local, address=address, retries=retries)
-        )
+        failed = run_sweep(prepared, todo, store, local=local, address=address, retries=retries)
         _print_tables(store, Format.table, matrix=False)
     except KeyboardInterrupt:
         print(f"\nInterrupted. Everything finished is in {store.paths.root}; the same command continues:")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -31,6 +33,8 @@ from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
 from results.schema import RUNNING
 from sweeps.trials import Resources, Trial
+
+CODE = Path(__file__).parent.parent
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
 
@@ -132,14 +136,17 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
             "head node; run clsweep on a node of the cluster with --address auto"
         )
     try:
-        ray.init(
-            address=address or "local",  # None would join whatever RAY_ADDRESS names
-            include_dashboard=False if address is None else None,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _node_ip_address="127.0.0.1" if address is None else None,
-        )
-    except (ConnectionError, ValueError, RuntimeError) as error:
+        _require_listener(address)
+        # Workers import from the folder in which Ray is started; the user's may hold a `cl` of its own.
+        with chdir(CODE):
+            ray.init(
+                address=address or "local",  # None would join whatever RAY_ADDRESS names
+                include_dashboard=False if address is None else None,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _node_ip_address="127.0.0.1" if address is None else None,
+            )
+    except (OSError, ValueError, RuntimeError) as error:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
         raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}") from error
     try:
@@ -147,6 +154,13 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
         yield
     finally:
         ray.shutdown()
+
+
+def _require_listener(address: str | None) -> None:
+    """Fail at once where nobody listens; Ray itself would try again for many minutes."""
+    host, separator, port = (address or "").rpartition(":")
+    if separator and port.isdecimal():
+        socket.create_connection((host, int(port)), timeout=10).close()
 
 
 def run_on_ray(trials: Sequence[Trial], data: Data, recorder: Recorder, *, retries: int = 2) -> None:

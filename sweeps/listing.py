@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from cl.registry import DATASETS, KINDS, METHODS, MODEL_OF_KIND, STREAMS, Settings
+from sweeps.problems import shown
 from sweeps.spec import catalog
 
 
@@ -39,8 +39,4 @@ def _section(title: str, rows: Mapping[str, list[str]]) -> RenderableType:
 
 
 def _defaults(settings: type[Settings]) -> str:
-    return ", ".join(f"{name} {_shown(value)}" for name, value in settings().resolved().items())
-
-
-def _shown(value: Any) -> str:
-    return "null" if value is None else str(value)
+    return ", ".join(f"{name} {value if isinstance(value, str) else shown(value)}" for name, value in settings().resolved().items())

@@ -1,4 +1,4 @@
-"""The command line for tests: in this process where that is enough, as a process of its own where it is not."""
+"""The command line for tests: in this process where that is enough, else as a process of its own."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ class Watching:
         self.told: list[tuple[str, str]] = []
 
     def started(self, trial: Trial) -> None:
+        """Remember the start."""
         self.told.append((trial.id, "started"))
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
+        """Remember the status."""
         self.told.append((trial.id, outcome.status))

@@ -72,7 +72,9 @@ def modules_of(package: str) -> list[str]:
 @pytest.mark.parametrize("part", MAY_IMPORT)
 def test_imports_flow_one_way(part):
     files = files_of(part)
-    watched = [(path.name, name) for path in files for name in imported(path) if name.split(".")[0] in WATCHED]
+    watched = [
+        (path.name, name) for path in files for name in imported(path) if name.split(".")[0] in WATCHED
+    ]
     assert watched, "a part that imports nothing of ours would mean that the walk is broken"
     assert [pair for pair in watched if not allowed(pair[1], part)] == []
 
@@ -115,7 +117,9 @@ def test_every_package_and_every_data_file_is_shipped():
     assert shipped["py-modules"] == ["cli"]
     for package in PACKAGES:
         folder = ROOT.joinpath(*package.split("."))
-        data = [path.name for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")]
+        data = [
+            path.name for path in folder.iterdir() if path.is_file() and path.suffix not in (".py", ".pyc")
+        ]
         patterns = shipped["package-data"].get(package, [])
         assert [name for name in data if not any(fnmatch(name, pattern) for pattern in patterns)] == []
 

@@ -129,7 +129,10 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_continue():
     os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130, err
-    assert "Everything finished is in runs/slow; the same command continues:\n  clsweep run slow.yaml --local" in out
+    assert (
+        "Everything finished is in runs/slow; the same command continues:\n  clsweep run slow.yaml --local"
+        in out
+    )
     assert "Traceback" not in err
     statuses = Counter(store("slow").statuses().values())
     assert statuses["complete"] in (1, 2, 3)

@@ -51,7 +51,7 @@ def failing_ewc(monkeypatch):
 
 
 def statuses(**by_method):
-    return Counter({(method, status): 2 for method, status in by_method.items()})
+    return Counter(dict.fromkeys(by_method.items(), 2))
 
 
 def counted(run):
@@ -68,9 +68,13 @@ def test_every_trial_leaves_all_its_rows_in_one_part_per_table():
     assert counted(run) == statuses(naive="complete", joint="complete", ewc="complete", replay="complete")
     ids = set(column(trials, "trial_id"))
     assert len(ids) == 8
-    assert set(parts()) == {f"{table}/{id_}.parquet" for table in ("trials", "accuracy", "tasks") for id_ in ids}
+    assert set(parts()) == {
+        f"{table}/{id_}.parquet" for table in ("trials", "accuracy", "tasks") for id_ in ids
+    }
     cells = itertools.product(ids, [-1, 0, 1, 2], [0, 1, 2], ["test"])
-    rows = zip(*(column(accuracy, name) for name in ("trial_id", "after_task", "eval_task", "split")), strict=True)
+    rows = zip(
+        *(column(accuracy, name) for name in ("trial_id", "after_task", "eval_task", "split")), strict=True
+    )
     assert sorted(rows) == sorted(cells), "T (T + 1) test rows of each trial"
     rows = zip(column(tasks, "trial_id"), column(tasks, "task"), strict=True)
     assert sorted(rows) == sorted(itertools.product(ids, [0, 1, 2]))
@@ -80,7 +84,11 @@ def test_a_trials_row_says_what_ran_where_and_how_long():
     clsweep("run", spec(), "--local")
     rows = store().trials().to_pylist()
     for row in rows:
-        assert (row["sweep"], row["scenario"], row["stream"]) == ("tiny", "class-il/split-digits", "split-digits")
+        assert (row["sweep"], row["scenario"], row["stream"]) == (
+            "tiny",
+            "class-il/split-digits",
+            "split-digits",
+        )
         assert (row["n_tasks"], row["attempts"], row["device"], row["threads"]) == (3, 1, "cpu", 1)
         assert (row["cpu"], row["gpu"], row["error"], row["error_cause"]) == (1.0, 0.0, None, None)
         assert row["ray_version"] is None, "null for a trial run in-process"
@@ -194,7 +202,8 @@ def test_a_trial_whose_process_was_lost_with_the_driver_is_run_again():
     assert store().accuracy().num_rows == 4 * 12
 
 
-def test_a_failed_trial_is_recorded_with_its_cause_and_the_others_go_on(failing_ewc):
+@pytest.mark.usefixtures("failing_ewc")
+def test_a_failed_trial_is_recorded_with_its_cause_and_the_others_go_on():
     result = clsweep("run", spec(), "--local")
     assert result.exit_code == 1
     assert counted(store()) == statuses(naive="complete", joint="complete", ewc="failed", replay="complete")
@@ -208,9 +217,9 @@ def test_a_failed_trial_is_recorded_with_its_cause_and_the_others_go_on(failing_
         assert set(column(rows, "after_task")) == {-1, 0}, "what it had learned before is kept"
 
 
-def test_failures_are_in_the_table_and_grouped_by_cause(failing_ewc):
+@pytest.mark.usefixtures("failing_ewc")
+def test_failures_are_in_the_table_and_grouped_by_cause():
     output = clsweep("run", spec(), "--local").output
-    assert "2/8 trials" not in output
     assert "8/8 trials, 0 running, 2 failed" in output
     assert [line.split()[:2] for line in output.splitlines() if line.startswith("ewc")] == [["ewc", "0/2"]]
     assert "2 trials failed: ZeroDivisionError: lambda went missing" in output
@@ -245,7 +254,6 @@ def test_a_trial_that_diverges_is_a_result_and_not_an_error():
         (1e20, 0): "diverged",
         (1e20, 1): "diverged",
     }
-    assert "8/8" not in result.output
     assert "4/4 trials, 0 running, 2 diverged" in result.output
 
 
@@ -297,9 +305,7 @@ def test_data_of_ones_own_runs_from_files_beside_the_spec(blobs):
     folder.mkdir()
     arrays = {name: getattr(blobs, name) for name in ("x_train", "y_train", "x_test", "y_test")}
     for task, digits in enumerate([(0, 1), (2, 3)]):
-        kept = {
-            name: array[np.isin(arrays[f"y_{name[2:]}"], digits)] for name, array in arrays.items()
-        }
+        kept = {name: array[np.isin(arrays[f"y_{name[2:]}"], digits)] for name, array in arrays.items()}
         np.savez(folder / f"task {task}.npz", **kept)
     text = """
         name: mine
@@ -311,7 +317,9 @@ def test_data_of_ones_own_runs_from_files_beside_the_spec(blobs):
     result = clsweep("run", spec(text, str(folder / "mine.yaml")), "--local")
     assert result.exit_code == 0, result.output
     rows = store("mine").accuracy().to_pylist()
-    learned = {(r["method"], r["eval_task"]): r["accuracy"] for r in rows if r["after_task"] == r["eval_task"]}
+    learned = {
+        (r["method"], r["eval_task"]): r["accuracy"] for r in rows if r["after_task"] == r["eval_task"]
+    }
     assert learned == {("naive", 0): 1.0, ("naive", 1): 1.0, ("joint", 0): 1.0, ("joint", 1): 1.0}
 
 
@@ -348,7 +356,9 @@ def test_a_spec_that_does_not_exist_is_refused_with_the_nearest_name(source, nea
 
 
 def test_all_problems_of_a_spec_come_at_once():
-    result = clsweep("run", spec(), "--set", "train.lr=-1", "--set", "methods=[ewk]", "--set", "model.hiden=[1]")
+    result = clsweep(
+        "run", spec(), "--set", "train.lr=-1", "--set", "methods=[ewk]", "--set", "model.hiden=[1]"
+    )
     assert result.exit_code == 2
     assert "3 problems" in result.stderr
     assert [word for word in ("train.lr", "'ewk'", "model.hiden") if word not in result.stderr] == []
@@ -359,7 +369,9 @@ def test_data_that_is_nowhere_is_one_message_with_the_ways_to_get_it(monkeypatch
         raise OSError("no route to host")
 
     monkeypatch.setattr("cl.datasets.download", unreachable)
-    result = clsweep("run", spec(), "--local", "--data-dir", "empty", "--set", "scenarios=[class-il/split-mnist]")
+    result = clsweep(
+        "run", spec(), "--local", "--data-dir", "empty", "--set", "scenarios=[class-il/split-mnist]"
+    )
     assert result.exit_code == 2
     assert result.stderr.startswith("clsweep: MNIST was not found. Tried:")
     assert "no route to host" in result.stderr
@@ -372,12 +384,14 @@ def test_streams_that_the_data_does_not_allow_are_refused_in_one_message(blobs):
     flat = {name: getattr(blobs, name) for name in ("x_train", "y_train", "x_test", "y_test")}
     flat |= {name: flat[name].reshape(len(flat[name]), -1) for name in ("x_train", "x_test")}
     np.savez("flat.npz", **flat)
-    scenarios = "[{kind: class-il, stream: split, data: flat.npz, tasks: 4}, {kind: task-il, stream: rotated, data: flat.npz}]"
-    result = clsweep("run", spec(), "--local", "--set", f"scenarios={scenarios}")
+    split = "{kind: class-il, stream: split, data: flat.npz, tasks: 4}"
+    rotated = "{kind: task-il, stream: rotated, data: flat.npz}"
+    result = clsweep("run", spec(), "--local", "--set", f"scenarios=[{split}, {rotated}]")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
         "clsweep: class-il/split-flat: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
-        "task-il/rotated-flat: rotated: images of shape (height, width) are needed; the data's shape is (16,)",
+        "task-il/rotated-flat: rotated: images of shape (height, width) are needed;"
+        " the data's shape is (16,)",
     ]
 
 

@@ -20,7 +20,9 @@ from results.schema import SUMMARY
 SWEEP = """
 name: tiny
 seeds: 3
-scenarios: [{kind: domain-il, stream: split-digits, tasks: 3}, {kind: class-il, stream: split-digits, tasks: 3}]
+scenarios:
+  - {kind: domain-il, stream: split-digits, tasks: 3}
+  - {kind: class-il, stream: split-digits, tasks: 3}
 methods: [naive, joint, ewc: {lambda: {grid: [1, 100]}}]
 model: {hidden: [16]}
 train: {iterations: 20, lr: 0.1}
@@ -52,8 +54,14 @@ def shown(*arguments):
 
 def scores(method, after, scenario="domain-il/split-digits"):
     """Per seed the test accuracies after a task, straight from the rows."""
-    rows = store().accuracy().filter(
-        (pc.field("method") == method) & (pc.field("after_task") == after) & (pc.field("scenario") == scenario)
+    rows = (
+        store()
+        .accuracy()
+        .filter(
+            (pc.field("method") == method)
+            & (pc.field("after_task") == after)
+            & (pc.field("scenario") == scenario)
+        )
     )
     by_seed = {}
     for row in sorted(rows.to_pylist(), key=lambda row: row["eval_task"]):
@@ -95,7 +103,8 @@ def test_the_matrix_of_a_cell_is_the_mean_of_its_seeds_in_the_articles_layout():
     assert lines[start - 2].split() == ["domain-il/split-digits", "naive"]
     assert "3 seeds" in lines[start - 1]
     assert [line.split() for line in lines[start + 2 : start + 5]] == [
-        ["Task", str(i), "|", *(f"{columns[j][i]:.3f}" if i <= j else "—" for j in range(3))] for i in range(3)
+        ["Task", str(i), "|", *(f"{columns[j][i]:.3f}" if i <= j else "—" for j in range(3))]
+        for i in range(3)
     ]
 
 
@@ -178,8 +187,11 @@ def test_rows_can_be_shown_without_a_spec_beside_them():
 
 
 def test_a_run_can_be_shown_when_its_data_is_gone(blobs):
-    np.savez("mine.npz", x_train=blobs.x_train, y_train=blobs.y_train, x_test=blobs.x_test, y_test=blobs.y_test)
-    mine = "{name: mine, seeds: 1, scenarios: [{kind: class-il, stream: split, data: mine.npz}], methods: [naive]}"
+    np.savez(
+        "mine.npz", x_train=blobs.x_train, y_train=blobs.y_train, x_test=blobs.x_test, y_test=blobs.y_test
+    )
+    scenario = "{kind: class-il, stream: split, data: mine.npz}"
+    mine = f"{{name: mine, seeds: 1, scenarios: [{scenario}], methods: [naive]}}"
     ran = clsweep("run", spec(mine, "mine.yaml"), "--local", "--set", "train.iterations=2")
     assert ran.exit_code == 0
     Path("mine.npz").unlink()

@@ -73,9 +73,7 @@ def test_trials_that_failed_or_differ_say_nothing_about_the_time(monkeypatch):
 
 def test_each_kind_of_trial_is_calibrated_once(monkeypatch):
     calibrated = []
-    monkeypatch.setattr(
-        "orchestrator.estimate._calibrate", lambda t, *_: calibrated.append(t.method) or 2.0
-    )
+    monkeypatch.setattr("orchestrator.estimate._calibrate", lambda t, *_: calibrated.append(t.method) or 2.0)
     todo = [trial(method, seed=seed) for seed in (0, 1) for method in ("naive", "ewc")]
     todo.append(trial("joint"))
     expected = estimate(todo, DATA, tasks(*todo), [timing(trial("joint", seed=9))])

@@ -107,7 +107,7 @@ def test_the_data_cannot_be_written_to(prepared):
 
 
 def test_an_exception_in_a_method_ends_its_trial_only(prepared, store, monkeypatch):
-    def broken(self, learner, batch):
+    def broken(*_):
         raise MemoryError
 
     monkeypatch.setattr(Naive, "gradient", broken)
@@ -144,7 +144,7 @@ def test_an_outcome_carries_everything_reported_so_far(prepared):
 
 
 def test_an_interrupt_is_not_taken_for_a_failure(prepared, store, monkeypatch):
-    def interrupted(self, learner, batch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Naive, "gradient", interrupted)

@@ -99,6 +99,7 @@ class Killing(Watching):
         self.times = dict(times)
 
     def reported(self, trial, outcome):
+        """Kill the workers if it is time."""
         super().reported(trial, outcome)
         if outcome.status == "running" and self.times.get(trial.seed, 0):
             self.times[trial.seed] -= 1
@@ -110,7 +111,9 @@ def test_a_trial_whose_worker_is_killed_is_retried_and_beyond_that_has_failed():
     # Each trial takes all CPUs, so that only one runs and the worker that is killed is its own.
     cpus = ray.cluster_resources()["CPU"]
     one_at_a_time = TINY.replace("seeds: 2", "seeds: 3") + f"resources: {{cpu: {cpus}}}\n"
-    one_at_a_time = one_at_a_time.replace("methods: [naive, joint, ewc, replay: {buffer_size: 50}]", "methods: [naive]")
+    one_at_a_time = one_at_a_time.replace(
+        "methods: [naive, joint, ewc, replay: {buffer_size: 50}]", "methods: [naive]"
+    )
     prepared, recorder = run(one_at_a_time, Killing({0: 1, 1: 99}), retries=1)
     rows = {row["seed"]: row for row in recorder.store.trials().to_pylist()}
     assert {seed: (row["status"], row["attempts"]) for seed, row in rows.items()} == {
@@ -129,7 +132,9 @@ def test_a_trial_whose_worker_is_killed_is_retried_and_beyond_that_has_failed():
 
     assert matrix(recorder.store, 0) == matrix(here.store, 0), "each row once, and as if nothing had happened"
     assert matrix(recorder.store, 2) == matrix(here.store, 2)
-    assert matrix(recorder.store, 1) == matrix(here.store, 1)[:6], "the untrained model's and the first task's"
+    assert matrix(recorder.store, 1) == matrix(here.store, 1)[:6], (
+        "the untrained model's and the first task's"
+    )
 
 
 def test_a_command_joins_the_cluster_and_records_every_ending(cluster):

@@ -29,7 +29,9 @@ def lines(plan, statuses, todo, expected):
 def test_a_plan_counts_trials_by_scenario_and_method():
     statuses = {TRIALS[0].id: "complete", TRIALS[4].id: "complete", TRIALS[1].id: "failed"}
     todo = [t for t in TRIALS if statuses.get(t.id) != "complete"]
-    excluded = Excluded("class-il/split-digits", "pnn", "pnn cannot run in class-il because it needs task ids")
+    excluded = Excluded(
+        "class-il/split-digits", "pnn", "pnn cannot run in class-il because it needs task ids"
+    )
     assert lines(Plan(TRIALS, (excluded,)), statuses, todo, Estimate(60, 0, 2)) == [
         "scenario               method  trials  complete  to run",
         "class-il/split-digits  naive        2         2       0",

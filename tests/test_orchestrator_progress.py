@@ -9,8 +9,8 @@ import pytest
 from made import outcome, trial
 from rich.console import Console
 
-from orchestrator.progress import Lines, Progress, duration, final_accuracy, shown
 from orchestrator.matrix import matrix_of
+from orchestrator.progress import Lines, Progress, duration, final_accuracy, shown
 
 NAIVE = [trial(seed=seed) for seed in range(3)]
 JOINT = [trial("joint", seed=seed) for seed in range(3)]
@@ -49,7 +49,7 @@ def test_trials_done_and_running_are_counted(progress):
     assert progress.headline().startswith("3/6 trials, 0 running, 1 failed, 1 diverged")
 
 
-def test_what_earlier_runs_completed_counts_as_done_and_in_the_means(progress):
+def test_what_earlier_runs_completed_counts_as_done_and_in_the_means():
     before = {NAIVE[0].id: 0.25, NAIVE[1].id: 0.75}
     todo = {t.id: 1.0 for t in [NAIVE[2], *JOINT]}
     resumed = Progress(todo, CELLS, before)
@@ -108,14 +108,14 @@ def test_a_matrix_with_a_hole_has_no_final_accuracy():
     assert final_accuracy(matrix_of(complete(0.5, 1.0))) == 0.75
 
 
-def drawn(progress, *, terminal):
+def drawn(*, terminal):
     text = io.StringIO()
     console = Console(file=text, force_terminal=terminal, width=80)
     return text, console
 
 
 def test_in_a_terminal_the_view_is_live(progress):
-    text, console = drawn(progress, terminal=True)
+    text, console = drawn(terminal=True)
     with shown(progress, console) as watcher:
         watcher.started(NAIVE[0])
         watcher.reported(NAIVE[0], complete(0.25, 0.75))
@@ -125,7 +125,7 @@ def test_in_a_terminal_the_view_is_live(progress):
 
 
 def test_elsewhere_it_is_a_plain_line_now_and_then_and_one_at_the_end(progress, clock):
-    text, console = drawn(progress, terminal=False)
+    text, console = drawn(terminal=False)
     with shown(progress, console) as watcher:
         assert isinstance(watcher, Lines)
         for t in NAIVE:

@@ -11,7 +11,6 @@ from commands import outside
 
 from orchestrator.quiet import chatter_to
 
-
 CHATTY = """
 import os, pathlib, sys
 from orchestrator.quiet import chatter_to
@@ -29,7 +28,12 @@ print("afterwards")
 def test_everything_goes_to_the_log_but_the_console(tmp_path):
     # A process of its own: pytest puts streams in place of sys.stdout that have no file descriptor.
     finished = subprocess.run(
-        [sys.executable, "-c", CHATTY], cwd=tmp_path, env=outside(), capture_output=True, text=True, check=True
+        [sys.executable, "-c", CHATTY],
+        cwd=tmp_path,
+        env=outside(),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert (finished.stdout, finished.stderr) == ("before\nfor the person\nafterwards\n", "")
     logged = (tmp_path / "new" / "ray.log").read_text()
