@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from orchestrator.sweep import Prepared
     from results.store import Store
+    from sweeps.spec import Spec
     from results.summary import CellSummary
 
 app = typer.Typer(
@@ -220,12 +221,16 @@ def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> No
 def _print_tables(
     store: Store, form: Format, *, matrix: bool, output: Path | None = None, everything: bool = False
 ) -> None:
+    from orchestrator.identity import of_spec
     from results import tables
     from results.summary import summarise
 
-    trials = store.trials()
-    current, note = (trials, "") if everything else _of_current_spec(store, trials)
-    cells = summarise(current, store.accuracy())
+    trials, (spec, note) = store.trials(), _spec_of_run(store)
+    current = trials if everything or spec is None else of_spec(trials, spec)
+    if hidden := len(trials) - len(current):
+        note = f"{hidden} trials of earlier settings are not shown; --all shows them."
+    order = {"scenarios": spec.scenario_labels, "methods": spec.method_names} if spec else {}
+    cells = summarise(current, store.accuracy(), **order)
     if form is Format.parquet and output is not None:
         import pyarrow.parquet as pq
 
@@ -261,20 +266,17 @@ def _print_table(
                 console.out("\n" + tables.matrix_text(cell), highlight=False)
 
 
-def _of_current_spec(store: Store, trials: pa.Table) -> tuple[pa.Table, str]:
-    """The trials that the run's spec plans now, and a note on the others."""
-    from orchestrator.identity import of_spec
+def _spec_of_run(store: Store) -> tuple[Spec | None, str]:
+    """The run's spec, or None and what to say of it."""
     from sweeps.problems import SpecError
     from sweeps.spec import load_spec
 
     if not store.paths.spec.is_file():
-        return trials, ""
+        return None, ""
     try:
-        current = of_spec(trials, load_spec(str(store.paths.spec)))
+        return load_spec(str(store.paths.spec)), ""
     except SpecError as error:  # such as data that is no longer where it was; the rows are still there
-        return trials, f"Trials of all settings are shown, since the spec does not load: {error}"
-    hidden = len(trials) - len(current)
-    return current, f"{hidden} trials of earlier settings are not shown; --all shows them." if hidden else ""
+        return None, f"Trials of all settings are shown, since the spec does not load: {error}"
 
 
 @contextmanager

@@ -125,7 +125,7 @@ def ours_ms(trials: Sequence[Trial], data: Mapping[tuple[str, ...], Sequence[Dat
     with tempfile.TemporaryDirectory(prefix="clsweep-") as folder:
         store = Store(Path(folder))
         recorder = Recorder(store, "overhead", {scenario_key(trials[0]): TASKS}, ends)
-        run_on_ray(trials, data, recorder, outcomes=empty_outcomes)
+        run_on_ray(trials, data, recorder, run=empty_outcomes)
         assert store.trials()["status"].to_pylist() == [COMPLETE] * len(trials)
         assert len(store.accuracy()) == len(trials) * (TASKS + 1) * TASKS
     return ends.ms_per_trial(warm)

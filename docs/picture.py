@@ -19,6 +19,7 @@ from rich.text import Text
 from results.store import open_run
 from results.summary import summarise
 from results.tables import summary_tables
+from sweeps.spec import load_spec
 
 WIDTH = 100
 
@@ -34,7 +35,11 @@ def picture(run: Path) -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(Text.assemble(("$ ", "dim"), f"clsweep run {run.name}"), end="\n\n")
-    tables = summary_tables(summarise(store.trials(), store.accuracy()), width=WIDTH)
+    spec = load_spec(str(run))
+    cells = summarise(
+        store.trials(), store.accuracy(), scenarios=spec.scenario_labels, methods=spec.method_names
+    )
+    tables = summary_tables(cells, width=WIDTH)
     for position, table in enumerate(tables):
         console.print(*([""] if position else []), table, sep="\n")
     svg = console.export_svg(title="clsweep", unique_id="clsweep")

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import chdir, contextmanager
 from pathlib import Path
 from types import FrameType
@@ -34,6 +34,8 @@ from orchestrator.recording import Recorder
 from results.schema import RUNNING
 from sweeps.trials import Resources, Trial
 
+Run = Callable[[Trial, Sequence[Dataset]], Iterator[Outcome]]
+
 CODE = Path(__file__).parent.parent
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
@@ -49,9 +51,12 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     `setup` and `reset_config` only assign, since spare actors run them too; the first `step` builds.
     """
 
-    def setup(self, config: dict[str, str], trials: Mapping[str, Trial], data: Mapping[Any, Any]) -> None:
+    def setup(
+        self, config: dict[str, str], trials: Mapping[str, Trial], data: Mapping[Any, Any], run: Run
+    ) -> None:
         """Take the first trial; *data* maps names to references in the object store."""
         self._trials = trials
+        self._run = run
         self._data = data
         self._loaded: dict[Any, Any] = {}
         self.reset_config(config)
@@ -68,7 +73,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             key = self._trial.scenario.data
             if key not in self._loaded:
                 self._loaded[key] = ray.get(self._data[key])
-            self._outcomes = outcomes_of(self._trial, self._loaded[key])
+            self._outcomes = self._run(self._trial, self._loaded[key])
         outcome = next(self._outcomes)
         return {
             "outcome": outcome,
@@ -148,7 +153,11 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
             )
     except (OSError, ValueError, RuntimeError) as error:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
-        raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}") from error
+        hint = ""
+        if type(error) is ConnectionError and "RAY_AUTH_MODE" not in os.environ:
+            # Ray itself sends its token only to clusters that it finds by itself.
+            hint = "; if it asks for a token, as Ray's default is, set RAY_AUTH_MODE=token"
+        raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
     try:
         _require(trials)
         yield
@@ -163,8 +172,12 @@ def _require_listener(address: str | None) -> None:
         socket.create_connection((host, int(port)), timeout=10).close()
 
 
-def run_on_ray(trials: Sequence[Trial], data: Data, recorder: Recorder, *, retries: int = 2) -> None:
+def run_on_ray(
+    trials: Sequence[Trial], data: Data, recorder: Recorder, *, retries: int = 2, run: Run = outcomes_of
+) -> None:
     """Run *trials* on the connected cluster, recording each task as it is learned.
+
+    *run* is what a worker does with a trial; only measurements of everything else replace it.
 
     Raises:
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
@@ -173,7 +186,7 @@ def run_on_ray(trials: Sequence[Trial], data: Data, recorder: Recorder, *, retri
     rows = _Rows(by_id, recorder)
     references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
     actor = tune.with_resources(
-        tune.with_parameters(TrialActor, trials=by_id, data=references),
+        tune.with_parameters(TrialActor, trials=by_id, data=references, run=run),
         lambda config: _request(by_id[config["trial_id"]].resources),
     )
     with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch, _interruptible(rows):

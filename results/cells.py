@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
 from results.labels import Settings, label, order, varying
@@ -79,21 +79,21 @@ def _canonical(text: str) -> str:
 
 
 class CellNames:
-    """Names that show only what varies within the sweep, and the order in which the sweep was planned.
+    """Names that show only what varies within the sweep, and the order in which to show cells.
 
-    The plan is not stored, but trials start in its order: scenarios and methods stand as they were started
-    first, and within a method the values of a grid ascend, also those that were added later.
+    *scenarios* and *methods* stand as they are given, those not named in them after the others as they were
+    started first; within a method the values of a grid ascend.
     """
 
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: Cells, *, scenarios: Sequence[str] = (), methods: Sequence[str] = ()) -> None:
         self._scenario = _varying((key.scenario, key.setting.scenario_values) for key in cells)
         self._method = _varying((key.method, json.loads(key.hyperparameters)) for key in cells)
         self._model = varying([json.loads(key.setting.model) for key in cells])
         self._train = varying([json.loads(key.setting.train) for key in cells])
         starts = [(min(row["started_at"] for row in seeds.values()), key) for key, seeds in cells.items()]
         starts.sort(key=lambda start: start[0])
-        self._scenario_position = _positions(key.scenario for _, key in starts)
-        self._method_position = _positions(key.method for _, key in starts)
+        self._scenario_position = _positions([*scenarios, *(key.scenario for _, key in starts)])
+        self._method_position = _positions([*methods, *(key.method for _, key in starts)])
 
     def scenario(self, key: CellKey) -> str:
         """The title of the cell's table."""

@@ -84,11 +84,18 @@ def mean_matrix(cell: CellSummary) -> tuple[Array, int]:
 
 
 def summarise(
-    trials: pa.Table, accuracy: pa.Table, *, level: float = 0.95, metrics: Sequence[str] = tuple(METRICS)
+    trials: pa.Table,
+    accuracy: pa.Table,
+    *,
+    level: float = 0.95,
+    metrics: Sequence[str] = tuple(METRICS),
+    scenarios: Sequence[str] = (),
+    methods: Sequence[str] = (),
 ) -> list[CellSummary]:
-    """The cells of a sweep in the order planned, from its tables `TRIALS` and `ACCURACY` (test rows).
+    """The cells of a sweep, from its tables `TRIALS` and `ACCURACY` (test rows).
 
-    Metrics are computed per seed and then averaged; only complete trials enter. Intransigence is measured
+    They stand in the order of *scenarios* and *methods*, others after them as they were started. Metrics are
+    computed per seed and then averaged; only complete trials enter. Intransigence is measured
     against the joint trial with the same scenario, data, model, training settings and seed.
     """
     rows = trials.select(_COLUMNS).to_pylist()
@@ -100,7 +107,7 @@ def summarise(
         for key, seeds in cells.items()
     }
     joint = {key.setting: by_seed for key, by_seed in measured.items() if key.method == "joint"}
-    names = CellNames(cells)
+    names = CellNames(cells, scenarios=scenarios, methods=methods)
     every_seed = sorted({seed for seeds in cells.values() for seed in seeds})
     summaries = []
     for key in sorted(cells, key=names.position):

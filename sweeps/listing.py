@@ -39,4 +39,7 @@ def _section(title: str, rows: Mapping[str, list[str]]) -> RenderableType:
 
 
 def _defaults(settings: type[Settings]) -> str:
-    return ", ".join(f"{name} {value if isinstance(value, str) else shown(value)}" for name, value in settings().resolved().items())
+    return ", ".join(
+        f"{name} {value if isinstance(value, str) else shown(value)}"
+        for name, value in settings().resolved().items()
+    )

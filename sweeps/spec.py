@@ -39,6 +39,16 @@ class Spec:
     trains: tuple[dict[str, Any], ...]
     resources: Resources
 
+    @property
+    def scenario_labels(self) -> list[str]:
+        """The scenarios, in the order of the spec."""
+        return list(dict.fromkeys(choice.scenario.label for choice in self.scenarios))
+
+    @property
+    def method_names(self) -> list[str]:
+        """The methods, in the order of the spec."""
+        return list(dict.fromkeys(choice.method for choice in self.methods))
+
 
 def catalog() -> dict[str, str]:
     """The sweeps that ship, by name, each with the first comment line of its file."""

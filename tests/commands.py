@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
@@ -43,6 +44,14 @@ def process(*arguments: str, **environment: str) -> subprocess.Popen[str]:
         env=outside(environment),
         start_new_session=True,
     )
+
+
+def wait_until(true: Callable[[], bool]) -> None:
+    """Return once *true* says so; fail after a time that is long for any of it."""
+    deadline = time.monotonic() + 100
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def outside(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -8,11 +8,10 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections import Counter
 
 import pytest
-from commands import ROOT, clsweep, outside, process, spec, store
+from commands import ROOT, clsweep, outside, process, spec, store, wait_until
 
 # Trials of about half a second, so that an interrupt meets the second.
 SLOW = """
@@ -125,7 +124,7 @@ def test_a_terminal_gets_a_live_view_and_then_the_table():
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_continue():
     running = process("run", spec(SLOW, "slow.yaml"), "--local")
-    _wait_for("complete")
+    wait_until(lambda: "complete" in store("slow").statuses().values())
     os.killpg(running.pid, signal.SIGINT)
     out, err = running.communicate(timeout=30)
     assert running.returncode == 130, err
@@ -140,10 +139,3 @@ def test_ctrl_c_keeps_what_is_finished_and_says_how_to_continue():
     assert clsweep("run", "slow.yaml", "--local").exit_code == 0
     assert list(store("slow").statuses().values()) == ["complete"] * 4
     assert store("slow").accuracy().num_rows == 4 * 5 * 6
-
-
-def _wait_for(status):
-    deadline = time.monotonic() + 60
-    while status not in store("slow").statuses().values():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)

@@ -383,15 +383,14 @@ def test_data_that_is_nowhere_is_one_message_with_the_ways_to_get_it(monkeypatch
 def test_streams_that_the_data_does_not_allow_are_refused_in_one_message(blobs):
     flat = {name: getattr(blobs, name) for name in ("x_train", "y_train", "x_test", "y_test")}
     flat |= {name: flat[name].reshape(len(flat[name]), -1) for name in ("x_train", "x_test")}
-    np.savez("flat.npz", **flat)
-    split = "{kind: class-il, stream: split, data: flat.npz, tasks: 4}"
-    rotated = "{kind: task-il, stream: rotated, data: flat.npz}"
+    np.savez("f.npz", **flat)
+    split = "{kind: class-il, stream: split, data: f.npz, tasks: 4}"
+    rotated = "{kind: task-il, stream: rotated, data: f.npz}"
     result = clsweep("run", spec(), "--local", "--set", f"scenarios=[{split}, {rotated}]")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [
-        "clsweep: class-il/split-flat: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
-        "task-il/rotated-flat: rotated: images of shape (height, width) are needed;"
-        " the data's shape is (16,)",
+        "clsweep: class-il/split-f: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
+        "task-il/rotated-f: rotated: images of shape (height, width) are needed; the data's shape is (16,)",
     ]
 
 

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import signal
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from uuid import uuid4
 
 import pytest
 import ray  # noqa: F401 - makes psutil importable, which comes with it
-from commands import clsweep, parts, process, spec, store
+from commands import clsweep, parts, process, spec, store, wait_until
 
 SWEEP = """
 name: tiny
@@ -66,13 +65,6 @@ def continued(commands):
 def ended(command):
     out, err = command.communicate(timeout=120)
     return Ended(command.returncode, out, err, Counter(store().statuses().values()), parts(), Path.cwd())
-
-
-def wait_until(true):
-    deadline = time.monotonic() + 100
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_how_to_continue(interrupted):

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 import ray
-from commands import TINY, process, spec, store
+from commands import TINY, process, spec, store, wait_until
 from made import Watching
 
 from cl.datasets import content_digest
 from cl.registry import METHODS
 from orchestrator.local import run_local
-from orchestrator.on_ray import connected, run_on_ray
+from orchestrator.on_ray import ClusterError, connected, run_on_ray
 from orchestrator.recording import Recorder
 from orchestrator.sweep import prepare
 from results.store import Store
@@ -171,13 +171,6 @@ def test_a_termination_signal_keeps_what_is_finished_and_says_how_to_continue(cl
     wait_until(lambda: not any(workers()))
 
 
-def wait_until(true):
-    deadline = time.monotonic() + 100
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
     Path("runs/tiny").mkdir(parents=True)
     Path("runs/tiny/accuracy").write_text("a file where a folder should be")
@@ -187,6 +180,30 @@ def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
     assert "clsweep: cannot write runs/tiny/accuracy/" in err
     assert "the same command continues" in err
     assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("127.0.0.1:1", r"no Ray cluster at '127.0.0.1:1': .*refused"),
+        ("ray://127.0.0.1:10001", "Ray Client is not supported"),
+    ],
+)
+def test_a_cluster_that_cannot_be_joined_is_refused_at_once(address, message):
+    start = time.monotonic()
+    with pytest.raises(ClusterError, match=message), connected([], address):
+        pass
+    assert time.monotonic() - start < 5
+
+
+def test_a_cluster_that_wants_a_token_is_refused_with_the_way_to_give_it(cluster, monkeypatch):
+    def unauthenticated(**_):
+        raise ConnectionError(f"Failed to connect to Ray cluster at {cluster}")
+
+    monkeypatch.setattr(ray, "init", unauthenticated)
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    with pytest.raises(ClusterError, match="set RAY_AUTH_MODE=token"), connected([], cluster):
+        pass
 
 
 def test_a_request_that_no_node_can_serve_is_refused_with_what_there_is(cluster):
