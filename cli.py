@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from orchestrator.sweep import Prepared
     from results.store import Store
-    from sweeps.spec import Spec
     from results.summary import CellSummary
+    from sweeps.spec import Spec
 
 app = typer.Typer(
     help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
@@ -229,8 +229,12 @@ def _print_tables(
     current = trials if everything or spec is None else of_spec(trials, spec)
     if hidden := len(trials) - len(current):
         note = f"{hidden} trials of earlier settings are not shown; --all shows them."
-    order = {"scenarios": spec.scenario_labels, "methods": spec.method_names} if spec else {}
-    cells = summarise(current, store.accuracy(), **order)
+    cells = summarise(
+        current,
+        store.accuracy(),
+        scenarios=spec.scenario_labels if spec else (),
+        methods=spec.method_names if spec else (),
+    )
     if form is Format.parquet and output is not None:
         import pyarrow.parquet as pq
 
