@@ -58,10 +58,14 @@ def _notes(plan: Plan, todo: Sequence[Trial], expected: Estimate) -> Iterator[st
     if expected.measured == len(todo):
         source = "from the timings of earlier trials"
     elif expected.measured:
-        source = f"{expected.measured} trials from earlier timings, the others from a short calibration"
+        source = f"{_trials(expected.measured)} from earlier timings, the others from a short calibration"
     else:
         source = "from a short calibration on this machine"
     yield (
-        f"expected: about {duration(expected.wall_s)}, {expected.parallel} trials at a time "
+        f"expected: about {duration(expected.wall_s)}, {_trials(expected.parallel)} at a time "
         f"({duration(expected.seconds)} of training; {source})"
     )
+
+
+def _trials(count: int) -> str:
+    return f"{count} trial{'s' if count != 1 else ''}"

@@ -78,7 +78,12 @@ TRIALS = _schema(
     _column("status", _TEXT, "running, complete, failed, diverged or stopped; only complete enters means"),
     _column("attempts", _INT32, "how often the trial was started, this time included"),
     _column("error", _TEXT, "full traceback; null unless failed", null=True),
-    _column("error_cause", _TEXT, "the error in one line, for grouping; null unless failed", null=True),
+    _column(
+        "error_cause",
+        _TEXT,
+        "why it failed or diverged, in one line, for grouping; null otherwise",
+        null=True,
+    ),
     _column("started_at", _TIME, "start of the last attempt, UTC"),
     _column("ended_at", _TIME, "end of the last attempt, UTC; null while running", null=True),
     _column("wall_s", _DOUBLE, "seconds from start to end; null while running", null=True),

@@ -87,11 +87,11 @@ def test_a_finished_sweep_has_nothing_left_to_run():
 def test_the_time_comes_from_a_calibration_first_and_from_earlier_trials_later():
     # The line may be broken anywhere.
     text = " ".join(planned(spec()).split())
-    assert re.search(r"expected: about (\d+ min )?\d+ s, \d+ trials at a time", text)
+    assert re.search(r"expected: about (\d+ min )?\d+ s, \d+ trials? at a time", text)
     assert "from a short calibration on this machine" in text
     clsweep("run", "tiny.yaml", "--local", "--set", "methods=[naive]")
     text = " ".join(planned("tiny.yaml", "--set", "seeds=3").split())
-    assert "1 trials from earlier timings, the others from a short calibration" in text
+    assert "1 trial from earlier timings, the others from a short calibration" in text
     text = " ".join(planned("tiny.yaml", "--set", "seeds=3", "--set", "methods=[naive]").split())
     assert "from the timings of earlier trials" in text
 

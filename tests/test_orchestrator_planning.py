@@ -57,7 +57,7 @@ def test_a_plan_counts_trials_by_scenario_and_method():
 def test_a_plan_says_where_its_estimate_comes_from(measured, source):
     text = " ".join(lines(Plan(TRIALS, ()), {}, TRIALS, Estimate(16, measured, 1)))
     assert "excluded: nothing" in text
-    assert f"expected: about 24 s, 1 trials at a time (16 s of training; {source})" in text
+    assert f"expected: about 24 s, 1 trial at a time (16 s of training; {source})" in text
 
 
 def test_a_plan_that_is_done_says_so():
