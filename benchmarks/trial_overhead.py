@@ -160,7 +160,8 @@ def main() -> None:
     arguments = parser.parse_args()
     rounds, count, warm = (1, 6, 2) if arguments.quick else (arguments.rounds, arguments.trials, WARM)
     print(f"{machine()}; {rounds} rounds of {count} trials of {TASKS} empty steps", flush=True)
-    trials, data = trials_of(count), {("digits",): [load("digits")]}
+    trials = trials_of(count)
+    data: Mapping[tuple[str, ...], Sequence[Dataset]] = {("digits",): [load("digits")]}
     measured = []
     with tempfile.TemporaryDirectory(prefix="clsweep-") as folder:
         log = Path(folder) / "ray.log"

@@ -21,14 +21,17 @@ class Diverged(ArithmeticError):  # noqa: N818 - a result, named as the status i
 
 @dataclass(frozen=True)
 class Batch:
-    """Examples as they are stored: raw pixels [n, features], labels int64 [n], and their task or tasks."""
+    """Examples [n, features], labels int64 [n], and their task or tasks.
+
+    Stored, the examples are raw pixels; in a mini-batch they are what the model sees.
+    """
 
     x: Tensor
     y: Tensor
     task: TaskIds
 
     def __len__(self) -> int:
-        return len(self.y)
+        return self.y.shape[0]  # len() of a tensor goes a long way round
 
     @property
     def tasks(self) -> Tensor:
@@ -98,15 +101,20 @@ class Learner:
             self.optimizer = make_optimizer(self.train)
         self.optimizer.resize(self.theta)
 
+    def prepared(self, batch: Batch) -> Batch:
+        """The same examples as the model sees them."""
+        return Batch(self.inputs(batch.x), batch.y, batch.task)
+
     def inputs(self, x: Tensor) -> Tensor:
         """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
-        scaled = x * self._stream.scale
+        scale = self._stream.scale
+        scaled = x.float().mul_(scale) if x.dtype == torch.uint8 else x * scale
         return scaled.sub_(self._stream.shift) if self._stream.shift else scaled
 
     def loss_gradient(self, batch: Batch) -> Tensor:
-        """Write the gradient of the batch's mean cross-entropy to ``model.gradient``; return the loss."""
+        """Write the gradient of a mini-batch's mean cross-entropy to ``model.gradient``; return the loss."""
         self._moved = self.model.moved_by(batch.task)
-        return self.model.loss_gradient(self.inputs(batch.x), batch.y, batch.task)
+        return self.model.loss_gradient(batch.x, batch.y, batch.task)
 
     def update(self) -> None:
         """Take one optimiser step along the gradient, its norm clipped as ``clip_grad_norm_`` does."""

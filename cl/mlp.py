@@ -96,7 +96,7 @@ class MLP(nn.Module):
     def moved_by(self, task: TaskIds) -> list[slice]:
         """Parts of ``theta`` that a batch of *task* may move; here everything."""
         del task
-        return [slice(0, len(self.theta))]
+        return [slice(0, self.theta.shape[0])]
 
     def can_answer(self, task: int, largest_label: int) -> bool:
         """Whether the model has an output for every label of *task*."""
@@ -139,7 +139,8 @@ class MLP(nn.Module):
         right = targets.right[:, None]
         loss = log_probabilities.gather(1, right).mean().neg_()
         error = log_probabilities.exp_()
-        error.scatter_add_(1, right, error.new_full((len(y), 1), -1.0)).div_(len(y))
+        n = y.shape[0]
+        error.scatter_add_(1, right, error.new_full((n, 1), -1.0)).div_(n)
         if targets.rows.stop - targets.rows.start < self.outputs:
             self._row_gradients.zero_()  # the other heads: whatever an earlier batch left there
         row_gradients = self._row_gradients[targets.rows]
@@ -147,7 +148,7 @@ class MLP(nn.Module):
         torch.sum(error, 0, out=row_gradients[:, -1])
         error = error.mm(self.rows[targets.rows, :-1])
         for depth in reversed(range(len(self._weights))):
-            error = torch.ops.aten.threshold_backward(error, activations[depth + 1], 0)
+            torch.ops.aten.threshold_backward.grad_input(error, activations[depth + 1], 0, grad_input=error)
             torch.mm(activations[depth].t(), error, out=self._weight_gradients[depth])
             torch.sum(error, 0, out=self._bias_gradients[depth])
             if depth:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from cl.learner import Batch, Diverged, Learner
 from cl.methods import Method
+from cl.pool import Pool
 from cl.randomness import generator
 from cl.registry import ModelSettings, TrainSettings
 from cl.streams import Examples, Stream
@@ -102,8 +103,9 @@ def learn_task(learner: Learner, stream: Stream, method: Method, task: int) -> T
 def _train(learner: Learner, method: Method, data: Batch) -> tuple[int, float]:
     """Take the task's steps; return their number and the mean loss of the last epoch."""
     losses: list[float] = []
+    pool = Pool(learner, data, method.remembered())
     for index in _batches(learner.train, data, generator(learner.seed, "batches", learner.task)):
-        loss = method.gradient(learner, data.take(index.to(learner.device))).item()
+        loss = method.gradient(learner, pool.batch(index, method.draw(index.shape[0]))).item()
         if not math.isfinite(loss):
             raise Diverged(f"the loss was {loss} at step {len(losses)} of task {learner.task}")
         learner.update()

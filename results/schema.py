@@ -81,7 +81,7 @@ TRIALS = _schema(
     _column(
         "error_cause",
         _TEXT,
-        "why it failed or diverged, in one line, for grouping; null otherwise",
+        "why it failed or diverged, in one line; null otherwise",
         null=True,
     ),
     _column("started_at", _TIME, "start of the last attempt, UTC"),

@@ -11,6 +11,7 @@ from cl.learner import Batch, Learner
 from cl.methods import make_method
 from cl.methods.ewc import EWC
 from cl.methods.replay import Replay, Reservoir, replay_count
+from cl.pool import Pool
 from cl.registry import EWCSettings, ModelSettings, ReplaySettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 
@@ -31,11 +32,11 @@ def test_the_ewc_gradient_is_that_of_its_penalty(blobs):
     method.consolidate(learner, data)
     method.begin_task(learner, 1)
     learner.theta.add_(torch.randn(len(learner.theta), generator=torch.Generator().manual_seed(1)), alpha=0.1)
-    batch = method.training_data(stream, 1).take(torch.arange(16))
+    batch = learner.prepared(method.training_data(stream, 1).take(torch.arange(16)))
     method.gradient(learner, batch)
 
     theta = learner.model.theta
-    logits = learner.model(learner.inputs(batch.x))
+    logits = learner.model(batch.x)
     penalty = 50.0 / 2 * (method.fisher * (theta - method.anchor) ** 2).sum()
     (expected,) = torch.autograd.grad(functional.cross_entropy(logits, batch.y) + penalty, theta)
     assert penalty > 0.01
@@ -51,7 +52,7 @@ def test_the_fisher_is_a_mean_over_distinct_examples(blobs, wanted):
     squares = []
     for i in range(len(data)):
         one = data.take(torch.tensor([i]))
-        learner.loss_gradient(one)
+        learner.loss_gradient(learner.prepared(one))
         squares.append(learner.model.gradient.square())
     if wanted == "all":
         torch.testing.assert_close(fisher, torch.stack(squares).mean(0))
@@ -152,14 +153,10 @@ def test_every_example_is_kept_with_the_same_probability():
 def test_a_draw_is_without_replacement_and_takes_all_there_is_when_asked_for_more():
     reservoir = Reservoir(10)
     random = torch.Generator().manual_seed(0)
-    assert reservoir.draw(3, random) is None
+    assert reservoir.draw(3, random).tolist() == []
     reservoir.offer(offered(range(6)), random)
-    drawn = reservoir.draw(4, random)
-    everything = reservoir.draw(64, random)
-    assert drawn is not None
-    assert everything is not None
-    assert len(set(drawn.y.tolist())) == 4
-    assert sorted(everything.y.tolist()) == list(range(6))
+    assert len(set(reservoir.draw(4, random).tolist())) == 4
+    assert sorted(reservoir.draw(64, random).tolist()) == list(range(6))
 
 
 @pytest.mark.parametrize("kind", ["task-il", "class-il"])
@@ -169,8 +166,10 @@ def test_a_replay_step_is_one_mean_over_new_and_remembered_examples(blobs, kind)
     method.begin_task(learner, 0)
     method.consolidate(learner, method.training_data(stream, 0))
     method.begin_task(learner, 1)
-    new = method.training_data(stream, 1).take(torch.arange(8))
-    loss = method.gradient(learner, new)
+    data = method.training_data(stream, 1)
+    new = data.take(torch.arange(8))
+    pool = Pool(learner, data, method.remembered())
+    loss = method.gradient(learner, pool.batch(torch.arange(8), method.draw(8)))
 
     old = method.reservoir.memory
     assert old is not None
@@ -200,7 +199,8 @@ def test_memory_never_holds_the_task_being_learned(blobs):
     for task in range(3):
         method.begin_task(learner, task)
         data = method.training_data(stream, task)
-        method.gradient(learner, data.take(torch.arange(16)))
+        pool = Pool(learner, data, method.remembered())
+        method.gradient(learner, pool.batch(torch.arange(16), method.draw(16)))
         method.consolidate(learner, data)
     assert seen[0] == (0, {0: 16})
     assert seen[1] == (1, {1: 16, 0: 16})
@@ -218,3 +218,15 @@ def test_joint_sees_all_tasks_so_far_from_a_fresh_start(blobs):
     data = method.training_data(stream, 1)
     assert Counter(data.tasks.tolist()) == {0: 80, 1: 80}
     assert learner.model.outputs == 4
+
+
+def test_a_mini_batch_is_the_tasks_own_examples_then_the_remembered_ones_as_the_model_sees_them(blobs):
+    stream, learner = learner_on(blobs)
+    own, old = (make_method("naive", {}).training_data(stream, task) for task in (0, 1))
+    alone = Pool(learner, own, old).batch(torch.tensor([5, 1]), torch.tensor([], dtype=torch.int64))
+    assert alone.task == 0
+    assert torch.equal(alone.x, learner.inputs(own.x[[5, 1]]))
+    mixed = Pool(learner, own, old).batch(torch.tensor([5, 1]), torch.tensor([3]))
+    assert mixed.tasks.tolist() == [0, 0, 1]
+    assert torch.equal(mixed.x, learner.inputs(torch.stack([own.x[5], own.x[1], old.x[3]])))
+    assert mixed.y.tolist() == [own.y[5], own.y[1], old.y[3]]

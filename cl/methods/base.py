@@ -1,4 +1,4 @@
-"""What a method can do: four moments of training, each with fine-tuning as its default."""
+"""What a method can do: the moments of training, each with fine-tuning as its default."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cl.streams import Stream
 
 
 class Method:
-    """Plain fine-tuning, in the four steps that a method may change.
+    """Plain fine-tuning, in the steps that a method may change.
 
     A method is built from its hyperparameters alone and lives for one trial. Everything it remembers of
     the past is made in `consolidate`; while there is no past, it must learn exactly as fine-tuning does.
@@ -27,6 +27,15 @@ class Method:
         """The examples to train on during *task*; the default is the task's own."""
         examples = stream.train(task)
         return Batch(examples.x, examples.y, task)
+
+    def remembered(self) -> Batch | None:
+        """Examples of earlier tasks that mini-batches of this one may draw from; the default has none."""
+        return None
+
+    def draw(self, new: int) -> Tensor | None:
+        """Which of the remembered examples join a mini-batch of *new* other ones, as positions int64 [m]."""
+        del new
+        return None
 
     def gradient(self, learner: Learner, batch: Batch) -> Tensor:
         """Write the gradient to follow to ``learner.model.gradient`` and return the loss (0-d)."""

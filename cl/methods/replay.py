@@ -45,12 +45,9 @@ class Reservoir:
         self.offered += len(batch)
         self._write(batch, torch.from_numpy(source[: min(self.offered, self.size)]))
 
-    def draw(self, count: int, random: torch.Generator) -> Batch | None:
-        """Up to *count* different examples, or None while there are none."""
-        if self.memory is None:
-            return None
-        index = torch.randperm(len(self.memory), generator=random)[:count]
-        return self.memory.take(index.to(self.memory.y.device))
+    def draw(self, count: int, random: torch.Generator) -> Tensor:
+        """Places of up to *count* different examples: int64 [m]."""
+        return torch.randperm(0 if self.memory is None else len(self.memory), generator=random)[:count]
 
     def _write(self, batch: Batch, source: Tensor) -> None:
         """Put ``batch[source[i]]`` into place i wherever ``source[i]`` is not negative."""
@@ -82,10 +79,13 @@ class Replay(Method):
         super().begin_task(learner, task)
         self._random = generator(learner.seed, "memory", task)
 
-    def gradient(self, learner: Learner, batch: Batch) -> Tensor:
-        """One mean cross-entropy over the new examples and those drawn from memory."""
-        remembered = self.reservoir.draw(replay_count(len(batch), self.settings.ratio), self._random)
-        return super().gradient(learner, batch if remembered is None else batch.joined(remembered))
+    def remembered(self) -> Batch | None:
+        """What the reservoir holds; it changes between tasks only."""
+        return self.reservoir.memory
+
+    def draw(self, new: int) -> Tensor:
+        """As many as make up the ratio: one mean cross-entropy is taken over them and the new ones."""
+        return self.reservoir.draw(replay_count(new, self.settings.ratio), self._random)
 
     def consolidate(self, learner: Learner, data: Batch) -> None:
         """Offer the finished task's examples to the reservoir, each once."""
