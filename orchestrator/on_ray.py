@@ -32,7 +32,7 @@ from cl.datasets import Dataset
 from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
 from results.schema import RUNNING
-from sweeps.trials import Resources, Trial
+from sweeps.trials import Trial
 
 Run = Callable[[Trial, Sequence[Dataset]], Iterator[Outcome]]
 
@@ -52,7 +52,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """
 
     def setup(
-        self, config: dict[str, str], trials: Mapping[str, Trial], data: Mapping[Any, Any], run: Run
+        self, config: dict[str, Any], trials: Mapping[str, Trial], data: Mapping[Any, Any], run: Run
     ) -> None:
         """Take the first trial; *data* maps names to references in the object store."""
         self._trials = trials
@@ -61,9 +61,9 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         self._loaded: dict[Any, Any] = {}
         self.reset_config(config)
 
-    def reset_config(self, new_config: dict[str, str]) -> bool:
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial."""
-        self._trial = self._trials[new_config["trial_id"]]
+        self._trial = self._trials[new_config["trial"]["id"]]
         self._outcomes: Iterator[Outcome] | None = None
         return True
 
@@ -100,7 +100,7 @@ class _Rows(tune.Callback):  # type: ignore[misc]
 
     def _record(self, tune_trial: Any, action: Any, *arguments: Any) -> None:
         try:
-            action(self._trials[tune_trial.config["trial_id"]], *arguments)
+            action(self._trials[tune_trial.config["trial"]["id"]], *arguments)
         except Exception as error:  # noqa: BLE001 - raised between steps
             self.stop = self.stop or error
 
@@ -187,12 +187,12 @@ def run_on_ray(
     references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
     actor = tune.with_resources(
         tune.with_parameters(TrialActor, trials=by_id, data=references, run=run),
-        lambda config: _request(by_id[config["trial_id"]].resources),
+        _request,
     )
     with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch, _interruptible(rows):
         tuner = tune.Tuner(
             actor,
-            param_space={"trial_id": tune.grid_search(list(by_id))},
+            param_space={"trial": tune.grid_search([_config(trial) for trial in trials])},
             tune_config=tune.TuneConfig(reuse_actors=True),
             run_config=tune.RunConfig(
                 name="tune",
@@ -208,9 +208,15 @@ def run_on_ray(
             raise rows.stop
 
 
-def _request(resources: Resources) -> dict[str, float]:
-    request = {"cpu": resources.cpu}
-    return request | ({"gpu": resources.gpu} if resources.gpu else {})
+def _config(trial: Trial) -> dict[str, Any]:
+    return {"id": trial.id, "cpu": trial.resources.cpu, "gpu": trial.resources.gpu}
+
+
+def _request(config: dict[str, dict[str, Any]]) -> dict[str, float]:
+    # From the configuration alone: Tune pickles this function with the trainable and unpickles both twice a
+    # trial, so what it held would be paid for again and again.
+    trial = config["trial"]
+    return {"cpu": trial["cpu"]} | ({"gpu": trial["gpu"]} if trial["gpu"] else {})
 
 
 def _require(trials: Sequence[Trial]) -> None:
