@@ -22,6 +22,13 @@ from torch.nn import functional
 
 from cl.randomness import generator
 
+# The kernels behind torch's cross-entropy, ReLU and their backward passes, looked up once.
+_nll_loss = torch.ops.aten.nll_loss_forward.default
+_nll_loss_backward = torch.ops.aten.nll_loss_backward.default
+_log_softmax_backward = torch.ops.aten._log_softmax_backward_data.default
+_relu_backward = torch.ops.aten.threshold_backward.grad_input
+_MEAN, _IGNORED_LABEL = 1, -100  # torch's defaults, as its kernels want them
+
 TaskIds = int | Tensor
 """The task of a whole batch, or of each of its examples (int64 [n])."""
 
@@ -35,6 +42,15 @@ class Targets(NamedTuple):
     """int64 [n]: the right output of each example, counted from ``rows.start``."""
     excluded: Tensor | None
     """bool [n, outputs]: outputs that are closed to an example, or None."""
+
+
+class _Outputs(NamedTuple):
+    """Some rows of the output layer, as views of ``theta`` and of its gradient."""
+
+    weight: Tensor
+    bias: Tensor
+    weight_gradient: Tensor
+    bias_gradient: Tensor
 
 
 class MLP(nn.Module):
@@ -136,19 +152,19 @@ class MLP(nn.Module):
         targets = self.targets(y, task)
         activations = self._activations(x)
         log_probabilities = self._log_probabilities(activations[-1], targets)
-        right = targets.right[:, None]
-        loss = log_probabilities.gather(1, right).mean().neg_()
-        error = log_probabilities.exp_()
-        n = y.shape[0]
-        error.scatter_add_(1, right, error.new_full((n, 1), -1.0)).div_(n)
+        chosen = (targets.right, None, _MEAN, _IGNORED_LABEL)
+        loss: Tensor
+        loss, examples = _nll_loss(log_probabilities, *chosen)
+        error = _nll_loss_backward(self._one, log_probabilities, *chosen, examples)
+        error = _log_softmax_backward(error, log_probabilities, 1, error.dtype)
         if targets.rows.stop - targets.rows.start < self.outputs:
             self._row_gradients.zero_()  # the other heads: whatever an earlier batch left there
-        row_gradients = self._row_gradients[targets.rows]
-        torch.mm(error.t(), activations[-1], out=row_gradients[:, :-1])
-        torch.sum(error, 0, out=row_gradients[:, -1])
-        error = error.mm(self.rows[targets.rows, :-1])
+        outputs = self._outputs(targets.rows)
+        torch.mm(error.t(), activations[-1], out=outputs.weight_gradient)
+        torch.sum(error, 0, out=outputs.bias_gradient)
+        error = error.mm(outputs.weight)
         for depth in reversed(range(len(self._weights))):
-            torch.ops.aten.threshold_backward.grad_input(error, activations[depth + 1], 0, grad_input=error)
+            _relu_backward(error, activations[depth + 1], 0, grad_input=error)
             torch.mm(activations[depth].t(), error, out=self._weight_gradients[depth])
             torch.sum(error, 0, out=self._bias_gradients[depth])
             if depth:
@@ -199,7 +215,7 @@ class MLP(nn.Module):
         row_sums = row_sums[rows]
         row_sums[:, :-1].addmm_(squares.t(), activations[-1].square())
         row_sums[:, -1] += squares.sum(0)
-        error = error.mm(self.rows[rows, :-1])
+        error = error.mm(self._outputs(rows).weight)
         for depth in reversed(range(len(self._weights))):
             error = torch.ops.aten.threshold_backward(error, activations[depth + 1], 0)
             squares = error.square().mul_(weight)
@@ -211,15 +227,26 @@ class MLP(nn.Module):
     def _activations(self, x: Tensor) -> list[Tensor]:
         activations = [x]
         for weight, bias in zip(self._weights, self._biases, strict=True):
-            activations.append(torch.addmm(bias, activations[-1], weight).relu_())
+            # An affine map and its ReLU in one call; cuBLAS fuses them.
+            activations.append(torch._addmm_activation(bias, activations[-1], weight))
         return activations
 
     def _log_probabilities(self, hidden: Tensor, targets: Targets) -> Tensor:
-        rows = self.rows[targets.rows]
-        logits = torch.addmm(rows[:, -1], hidden, rows[:, :-1].t())
+        outputs = self._outputs(targets.rows)
+        logits = torch.addmm(outputs.bias, hidden, outputs.weight.t())
         if targets.excluded is not None:
             logits.masked_fill_(targets.excluded, -math.inf)
         return torch.log_softmax(logits, 1)
+
+    def _outputs(self, rows: slice) -> _Outputs:
+        """The output layer's *rows*; kept, since a step asks for the same ones again and again."""
+        key = rows.start, rows.stop
+        if key not in self._kept_outputs:
+            values, gradients = self.rows[rows], self._row_gradients[rows]
+            self._kept_outputs[key] = _Outputs(
+                values[:, :-1], values[:, -1], gradients[:, :-1], gradients[:, -1]
+            )
+        return self._kept_outputs[key]
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move like any module (`to`, `double`), then point the views at the moved vector."""
@@ -229,7 +256,9 @@ class MLP(nn.Module):
 
     def _bind(self) -> None:
         self.theta.grad = torch.zeros_like(self.theta)
+        self._one = self.theta.new_ones(())
         self._weights, self._biases, self.rows = _views(self.theta.detach(), self.dims)
+        self._kept_outputs: dict[tuple[int, int], _Outputs] = {}
         gradients = _views(self.theta.grad, self.dims)
         self._weight_gradients, self._bias_gradients, self._row_gradients = gradients
 

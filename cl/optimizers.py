@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torch.optim.sgd import sgd
 
 from cl.registry import TrainSettings
 
@@ -30,21 +29,22 @@ class SGD:
         self.velocity = _padded(self.velocity, like)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
-        """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
-        # torch's own step, fused: one pass over memory instead of three.
-        sgd(
+        """Move *parts* of *theta* against *scale* times *gradient*, in place."""
+        # torch's own fused step: one pass over memory instead of three. With a velocity the scale goes in as
+        # dampening, since a `grad_scale` would write the scaled gradient back. Called directly, without the
+        # grouping of tensors by device that `torch.optim` does at every step.
+        damped = self.momentum != 0
+        torch._fused_sgd_(
             [theta[part] for part in parts],
             [gradient[part] for part in parts],
-            [self.velocity[part] for part in parts],
-            fused=True,
-            has_sparse_grad=False,
-            grad_scale=None if scale == 1.0 else torch.tensor(1 / scale, device=theta.device),
+            [self.velocity[part] for part in parts] if damped else [],
             weight_decay=0.0,
             momentum=self.momentum,
-            lr=self.lr,
-            dampening=0.0,
+            lr=self.lr if damped else self.lr * scale,
+            dampening=1.0 - scale if damped else 0.0,
             nesterov=False,
             maximize=False,
+            is_first_step=False,
         )
 
 
