@@ -99,8 +99,11 @@ class _Rows(tune.Callback):  # type: ignore[misc]
         return tune.Callback, ()
 
     def _record(self, tune_trial: Any, action: Any, *arguments: Any) -> None:
+        self._try(action, self._trials[tune_trial.config["trial"]["id"]], *arguments)
+
+    def _try(self, action: Any, *arguments: Any) -> None:
         try:
-            action(self._trials[tune_trial.config["trial"]["id"]], *arguments)
+            action(*arguments)
         except Exception as error:  # noqa: BLE001 - raised between steps
             self.stop = self.stop or error
 
@@ -124,6 +127,7 @@ class _Rows(tune.Callback):  # type: ignore[misc]
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         del iteration, trials, info
+        self._try(self._recorder.write_waiting)
         if self.stop:
             raise self.stop
 
@@ -203,7 +207,10 @@ def run_on_ray(
                 checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             ),
         )
-        tuner.fit()
+        try:
+            tuner.fit()
+        finally:
+            recorder.write_waiting(for_s=0.0)
         if rows.stop:
             raise rows.stop
 

@@ -18,7 +18,7 @@ from sweeps.trials import RESULTS_VERSION, Trial
 
 # A trial's rows are on disk within this many seconds of their report, and at once when it ends. Writing
 # after every task would cost short trials more than it saves.
-WRITE_EVERY_S = 2.0
+WRITE_WITHIN_S = 2.0
 
 
 class Watcher(Protocol):
@@ -33,10 +33,11 @@ class Watcher(Protocol):
 
 @dataclass
 class _Open:
+    trial: Trial
     started_at: datetime
     attempts: int = 1
-    written: float = 0.0
     outcome: Outcome | None = None
+    waiting_since: float | None = None  # when the first report came that is not on disk
 
 
 @dataclass
@@ -51,7 +52,7 @@ class Recorder:
         sweep: its name.
         tasks: number of tasks of each scenario.
         watcher: is told everything as well.
-        in_process: the trials run in this process, without Ray.
+        in_process: the trials run in this process, without Ray: every report is written at once.
     """
 
     store: Store
@@ -68,22 +69,33 @@ class Recorder:
             self._open[trial.id].attempts += 1
             self._open[trial.id].started_at = datetime.now(UTC)
         else:
-            self._open[trial.id] = _Open(datetime.now(UTC))
+            self._open[trial.id] = _Open(trial, datetime.now(UTC))
         self._write_trial(trial, RUNNING, None)
         self.watcher.started(trial)
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
-        """Record what *trial* has reported so far, and its end if it has ended."""
+        """Record what *trial* has reported so far, and its end if it has ended.
+
+        Between reports somebody must call `write_waiting` now and then, unless the trials run in process.
+        """
         state = self._open[trial.id]
         state.outcome = outcome
-        ended = outcome.status != RUNNING
-        if ended or time.monotonic() - state.written > WRITE_EVERY_S:
-            self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
-            self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
-            state.written = time.monotonic()
-        if ended:
+        if outcome.status != RUNNING:
             self._end(trial, outcome.status, outcome)
+        elif self.in_process:
+            self._write_reports(trial, outcome)
+        elif state.waiting_since is None:
+            state.waiting_since = time.monotonic()
         self.watcher.reported(trial, outcome)
+
+    def write_waiting(self, *, for_s: float = WRITE_WITHIN_S) -> None:
+        """Write the reports of trials of which one has waited for *for_s* seconds."""
+        now = time.monotonic()
+        for state in self._open.values():
+            if state.waiting_since is not None and now - state.waiting_since >= for_s:
+                assert state.outcome is not None
+                self._write_reports(state.trial, state.outcome)
+                state.waiting_since = None
 
     def lost(self, trial: Trial, cause: str) -> None:
         """Record that *trial*'s process died more often than is retried."""
@@ -95,11 +107,17 @@ class Recorder:
 
     def _end(self, trial: Trial, status: str, outcome: Outcome) -> None:
         self.failed += status == FAILED
+        if outcome.reports:
+            self._write_reports(trial, outcome)
         self._write_trial(trial, status, outcome)
         self._open.pop(trial.id, None)
 
+    def _write_reports(self, trial: Trial, outcome: Outcome) -> None:
+        self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
+        self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
+
     def _write_trial(self, trial: Trial, status: str, outcome: Outcome | None) -> None:
-        state = self._open.get(trial.id, _Open(datetime.now(UTC)))
+        state = self._open.get(trial.id, _Open(trial, datetime.now(UTC)))
         self.store.write_trial(
             _identity(trial, self.sweep)
             | _PROVENANCE

@@ -8,7 +8,7 @@ import pytest
 from made import Watching, outcome, trial
 
 from orchestrator.identity import scenario_key
-from orchestrator.recording import WRITE_EVERY_S, Recorder, missing
+from orchestrator.recording import WRITE_WITHIN_S, Recorder, missing
 from results.store import Store
 
 TRIAL = trial()
@@ -53,25 +53,47 @@ def test_a_trial_is_on_disk_as_running_from_its_start(recorder, store):
     assert row(store)["n_tasks"] == 2
 
 
-def test_what_is_reported_is_on_disk_while_the_trial_goes_on(recorder, store):
+def test_a_report_is_on_disk_within_seconds_while_the_trial_goes_on(recorder, store, clock):
     recorder.started(TRIAL)
+    recorder.reported(TRIAL, outcome(UNTRAINED))
+    clock.now += WRITE_WITHIN_S / 2
     recorder.reported(TRIAL, RUNNING)
+    recorder.write_waiting()
+    assert columns_recorded(store) == []
+    clock.now += WRITE_WITHIN_S / 2
+    recorder.write_waiting()
     assert row(store)["status"] == "running"
     assert columns_recorded(store) == [-1, 0]
     assert store.tasks()["task"].to_pylist() == [0]
 
 
-def test_quick_reports_are_written_together_and_all_of_them_at_the_end(recorder, store, clock):
+def test_what_is_on_disk_is_not_written_again(recorder, store, clock):
     recorder.started(TRIAL)
-    recorder.reported(TRIAL, outcome(UNTRAINED))
-    clock.now += WRITE_EVERY_S / 2
     recorder.reported(TRIAL, RUNNING)
-    assert columns_recorded(store) == [-1]
-    clock.now += WRITE_EVERY_S
+    recorder.write_waiting(for_s=0)
+    store.paths.part("accuracy", TRIAL.id).unlink()
+    clock.now += 2 * WRITE_WITHIN_S
+    recorder.write_waiting()
+    assert columns_recorded(store) == []
     recorder.reported(TRIAL, RUNNING)
+    clock.now += 2 * WRITE_WITHIN_S
+    recorder.write_waiting()
     assert columns_recorded(store) == [-1, 0]
+
+
+def test_quick_reports_are_written_together_at_the_end(recorder, store):
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, RUNNING)
+    assert columns_recorded(store) == []
     recorder.reported(TRIAL, COMPLETE)
     assert columns_recorded(store) == [-1, 0, 1]
+
+
+def test_in_process_a_report_is_on_disk_at_once(store):
+    recorder = Recorder(store, "mine", {scenario_key(TRIAL): 2}, Watching(), in_process=True)
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, RUNNING)
+    assert columns_recorded(store) == [-1, 0]
 
 
 def test_a_complete_trial_has_its_matrix_and_where_it_ran(recorder, store):
