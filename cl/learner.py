@@ -113,13 +113,20 @@ class Learner:
 
     def loss_gradient(self, batch: Batch) -> Tensor:
         """Write the gradient of a mini-batch's mean cross-entropy to ``model.gradient``; return the loss."""
-        self._moved = self.model.moved_by(batch.task)
         return self.model.loss_gradient(batch.x, batch.y, batch.task)
 
-    def update(self) -> None:
-        """Take one optimiser step along the gradient, its norm clipped as ``clip_grad_norm_`` does."""
+    def update(self, task: TaskIds) -> None:
+        """Take one optimiser step along ``model.gradient``, its norm clipped as ``clip_grad_norm_`` does.
+
+        It moves what a batch of *task* may move.
+
+        Raises:
+            Diverged: the gradient's norm is not finite.
+        """
         gradient, scale = self.model.gradient, 1.0
         if self.train.clip_norm is not None:
             norm = math.sqrt(torch.dot(gradient, gradient).item())  # one pass, faster than a norm
+            if not math.isfinite(norm):
+                raise Diverged(f"the gradient's norm was {norm} in task {self.task}")
             scale = min(1.0, self.train.clip_norm / (norm + 1e-6))
-        self.optimizer.step(self.theta, gradient, scale, self._moved)
+        self.optimizer.step(self.theta, gradient, scale, self.model.moved_by(task))

@@ -14,20 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cl.kernels import cross_entropy, relu_affine, relu_backward_
 from cl.randomness import generator
-
-# The kernels behind torch's cross-entropy, ReLU and their backward passes, looked up once.
-_nll_loss = torch.ops.aten.nll_loss_forward.default
-_nll_loss_backward = torch.ops.aten.nll_loss_backward.default
-_log_softmax_backward = torch.ops.aten._log_softmax_backward_data.default
-_relu_backward = torch.ops.aten.threshold_backward.grad_input
-_MEAN, _IGNORED_LABEL = 1, -100  # torch's defaults, as its kernels want them
 
 TaskIds = int | Tensor
 """The task of a whole batch, or of each of its examples (int64 [n])."""
@@ -84,8 +78,7 @@ class MLP(nn.Module):
     @property
     def gradient(self) -> Tensor:
         """The gradient that `loss_gradient` wrote last: a vector as long as ``theta``."""
-        assert self.theta.grad is not None
-        return self.theta.grad
+        return self._gradient
 
     def initial_rows(self, task: int, count: int) -> Tensor:
         """Untrained output rows of *task*: float32 [count, hidden + 1], the bias last."""
@@ -152,11 +145,7 @@ class MLP(nn.Module):
         targets = self.targets(y, task)
         activations = self._activations(x)
         log_probabilities = self._log_probabilities(activations[-1], targets)
-        chosen = (targets.right, None, _MEAN, _IGNORED_LABEL)
-        loss: Tensor
-        loss, examples = _nll_loss(log_probabilities, *chosen)
-        error = _nll_loss_backward(self._one, log_probabilities, *chosen, examples)
-        error = _log_softmax_backward(error, log_probabilities, 1, error.dtype)
+        loss, error = cross_entropy(log_probabilities, targets.right)
         if targets.rows.stop - targets.rows.start < self.outputs:
             self._row_gradients.zero_()  # the other heads: whatever an earlier batch left there
         outputs = self._outputs(targets.rows)
@@ -164,7 +153,7 @@ class MLP(nn.Module):
         torch.sum(error, 0, out=outputs.bias_gradient)
         error = error.mm(outputs.weight)
         for depth in reversed(range(len(self._weights))):
-            _relu_backward(error, activations[depth + 1], 0, grad_input=error)
+            relu_backward_(error, activations[depth + 1])
             torch.mm(activations[depth].t(), error, out=self._weight_gradients[depth])
             torch.sum(error, 0, out=self._bias_gradients[depth])
             if depth:
@@ -217,7 +206,7 @@ class MLP(nn.Module):
         row_sums[:, -1] += squares.sum(0)
         error = error.mm(self._outputs(rows).weight)
         for depth in reversed(range(len(self._weights))):
-            error = torch.ops.aten.threshold_backward(error, activations[depth + 1], 0)
+            relu_backward_(error, activations[depth + 1])
             squares = error.square().mul_(weight)
             weights[depth].addmm_(activations[depth].square().t(), squares)
             biases[depth] += squares.sum(0)
@@ -227,8 +216,7 @@ class MLP(nn.Module):
     def _activations(self, x: Tensor) -> list[Tensor]:
         activations = [x]
         for weight, bias in zip(self._weights, self._biases, strict=True):
-            # An affine map and its ReLU in one call; cuBLAS fuses them.
-            activations.append(torch._addmm_activation(bias, activations[-1], weight))
+            activations.append(relu_affine(activations[-1], weight, bias))
         return activations
 
     def _log_probabilities(self, hidden: Tensor, targets: Targets) -> Tensor:
@@ -254,12 +242,17 @@ class MLP(nn.Module):
         self._bind()
         return self
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Be copied or unpickled like any module, then point the views at the copied vector."""
+        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        self._bind()
+
     def _bind(self) -> None:
-        self.theta.grad = torch.zeros_like(self.theta)
-        self._one = self.theta.new_ones(())
+        self._gradient = torch.zeros_like(self.theta.detach())
+        self.theta.grad = self._gradient  # so that torch's own optimisers find it
         self._weights, self._biases, self.rows = _views(self.theta.detach(), self.dims)
         self._kept_outputs: dict[tuple[int, int], _Outputs] = {}
-        gradients = _views(self.theta.grad, self.dims)
+        gradients = _views(self._gradient, self.dims)
         self._weight_gradients, self._bias_gradients, self._row_gradients = gradients
 
 

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from cl.kernels import sgd_
 from cl.registry import TrainSettings
+
+# A smaller scale is put into the gradient itself: as dampening, 1 - (1 - scale), it would lose its digits.
+SMALLEST_SCALE = 1e-3
 
 
 class SGD:
@@ -29,22 +34,17 @@ class SGD:
         self.velocity = _padded(self.velocity, like)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
-        """Move *parts* of *theta* against *scale* times *gradient*, in place."""
-        # torch's own fused step: one pass over memory instead of three. With a velocity the scale goes in as
-        # dampening, since a `grad_scale` would write the scaled gradient back. Called directly, without the
-        # grouping of tensors by device that `torch.optim` does at every step.
-        damped = self.momentum != 0
-        torch._fused_sgd_(
+        """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
+        if scale < SMALLEST_SCALE:
+            gradient.mul_(scale)
+            scale = 1.0
+        sgd_(
             [theta[part] for part in parts],
             [gradient[part] for part in parts],
-            [self.velocity[part] for part in parts] if damped else [],
-            weight_decay=0.0,
+            [self.velocity[part] for part in parts],
+            lr=self.lr,
             momentum=self.momentum,
-            lr=self.lr if damped else self.lr * scale,
-            dampening=1.0 - scale if damped else 0.0,
-            nesterov=False,
-            maximize=False,
-            is_first_step=False,
+            scale=scale,
         )
 
 
@@ -55,26 +55,46 @@ class Adam:
         self.lr = lr
         self.betas = betas
         self.epsilon = epsilon
-        self.steps = 0
+        self.blocks: list[_Block] = []
         self.mean = torch.zeros(0)
         self.square = torch.zeros(0)
 
     def resize(self, like: Tensor) -> None:
-        """Follow parameters that were appended: their moments are zero."""
+        """Follow parameters that were appended: their moments are zero, and their steps count from zero."""
+        if len(like) > len(self.mean):
+            self.blocks.append(_Block(len(self.mean), len(like)))
         self.mean, self.square = _padded(self.mean, like), _padded(self.square, like)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
         """Move *parts* of *theta* against *scale* times *gradient*, in place."""
+        for block in self.blocks:
+            pieces = [piece for part in parts if (piece := block.within(part))]
+            block.steps += bool(pieces)
+            for piece in pieces:
+                self._move(theta[piece], gradient[piece] * scale, piece, block.steps)
+
+    def _move(self, theta: Tensor, gradient: Tensor, piece: slice, steps: int) -> None:
         first, second = self.betas
-        self.steps += 1
-        size = self.lr / (1 - first**self.steps)
-        correction = math.sqrt(1 - second**self.steps)
-        for part in parts:
-            scaled = gradient[part] * scale
-            mean, square = self.mean[part], self.square[part]
-            mean.lerp_(scaled, 1 - first)
-            square.mul_(second).addcmul_(scaled, scaled, value=1 - second)
-            theta[part].addcdiv_(mean, (square.sqrt() / correction).add_(self.epsilon), value=-size)
+        size = self.lr / (1 - first**steps)
+        correction = math.sqrt(1 - second**steps)
+        mean, square = self.mean[piece], self.square[piece]
+        mean.lerp_(gradient, 1 - first)
+        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
+        theta.addcdiv_(mean, (square.sqrt() / correction).add_(self.epsilon), value=-size)
+
+
+@dataclass
+class _Block:
+    """Parameters that were there from the same moment on, and how many steps they have taken."""
+
+    start: int
+    stop: int
+    steps: int = 0
+
+    def within(self, part: slice) -> slice | None:
+        """What *part* holds of the block."""
+        start, stop = max(self.start, part.start), min(self.stop, part.stop)
+        return slice(start, stop) if start < stop else None
 
 
 Optimizer = SGD | Adam

@@ -24,6 +24,19 @@ MODEL_OF_KIND: Mapping[Kind, str] = MappingProxyType(
 """The model that fits each increment kind: one head per task, one shared head, one growing head."""
 
 
+LARGEST = 2**31 - 1
+"""Counts are stored as 32-bit integers."""
+LARGEST_FLOAT = 1e30
+"""Weights are float32, up to 3.4e38; what computes with a setting may multiply it."""
+MOST_TASKS = 10_000
+"""A sweep records an accuracy for every pair of tasks."""
+
+Count = Annotated[int, Field(ge=1, le=LARGEST)]
+Tasks = Annotated[int, Field(ge=1, le=MOST_TASKS)]
+Units = Annotated[int, Field(ge=1, le=1_000_000)]
+Degrees = Annotated[float, Field(ge=-3600, le=3600)]
+
+
 class Settings(BaseModel):
     """Named values with types, ranges and defaults; immutable, unknown names and look-alike types refused.
 
@@ -56,22 +69,22 @@ class JointSettings(Settings):
 class EWCSettings(Settings):
     """Online elastic weight consolidation (Schwarz et al. 2018)."""
 
-    lambda_: Annotated[float, Field(alias="lambda", ge=0)] = 100.0
+    lambda_: Annotated[float, Field(alias="lambda", ge=0, le=LARGEST_FLOAT)] = 100.0
     """Strength: the penalty is lambda/2 * sum_i F_i (theta_i - theta*_i)^2."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 1.0
     """Decay of the accumulated Fisher: F <- gamma F + F_k."""
     fisher: Literal["exact", "sampled", "empirical"] = "exact"
     """Labels weighted by the softmax, one label sampled from it, or the true label."""
-    fisher_samples: Annotated[int, Field(ge=1)] | Literal["all"] = 200
+    fisher_samples: Count | Literal["all"] = 200
     """Training examples of the finished task over which the Fisher is averaged."""
 
 
 class ReplaySettings(Settings):
     """Experience replay from a reservoir (Vitter 1985, algorithm R)."""
 
-    ratio: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    ratio: Annotated[float, Field(ge=0, le=0.999)] = 0.5
     """Share of the combined mini-batch that comes from memory; 0 is naive, 0.5 as many as are new."""
-    buffer_size: Annotated[int, Field(ge=1)] = 500
+    buffer_size: Count = 500
     """Examples the reservoir holds."""
 
 
@@ -114,26 +127,23 @@ METHODS: Mapping[str, MethodEntry] = MappingProxyType(
 class ModelSettings(Settings):
     """The multilayer perceptron under every head."""
 
-    hidden: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1, strict=False)] = (
-        256,
-        256,
-    )
+    hidden: Annotated[tuple[Units, ...], Field(min_length=1, strict=False)] = (256, 256)
     """Units of each hidden layer."""
 
 
 class TrainSettings(Settings):
     """The training loop, the same for every method."""
 
-    epochs: Annotated[int, Field(ge=1)] | None = None
+    epochs: Count | None = None
     """Passes over each task's training data; 5 unless `iterations` is given."""
-    iterations: Annotated[int, Field(ge=1)] | None = None
+    iterations: Count | None = None
     """Steps per task, in place of `epochs`."""
-    batch_size: Annotated[int, Field(ge=1)] = 64
+    batch_size: Count = 64
     optimizer: Literal["sgd", "adam"] = "sgd"
-    lr: Annotated[float, Field(gt=0)] = 0.01
+    lr: Annotated[float, Field(gt=0, le=LARGEST_FLOAT)] = 0.01
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     """Momentum of SGD; Adam uses its own (0.9, 0.999)."""
-    clip_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    clip_norm: Annotated[float, Field(gt=0, le=LARGEST_FLOAT)] | None = 1.0
     """Largest norm of a step's whole gradient; null for none."""
     val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each task's training data that is held out for validation."""
@@ -195,9 +205,9 @@ class StreamSettings(Settings):
 class SplitSettings(StreamSettings):
     """Disjoint groups of classes, one group per task."""
 
-    tasks: Annotated[int, Field(ge=1)] | None = None
+    tasks: Tasks | None = None
     """Number of tasks; by default as many as the classes allow."""
-    classes_per_task: Annotated[int, Field(ge=1)] = 2
+    classes_per_task: Units = 2
     class_order: Literal["natural", "seed"] = "natural"
     """Classes in ascending order, or shuffled by the trial's seed."""
 
@@ -205,7 +215,7 @@ class SplitSettings(StreamSettings):
 class PermutedSettings(StreamSettings):
     """All classes in every task, under a fixed permutation of the pixels."""
 
-    tasks: Annotated[int, Field(ge=1)] = 5
+    tasks: Tasks = 5
     permute_first: bool = False
     """Permute task 0 as well; otherwise it is the data as it is."""
 
@@ -213,8 +223,8 @@ class PermutedSettings(StreamSettings):
 class RotatedSettings(StreamSettings):
     """All classes in every task, images rotated by evenly spaced angles."""
 
-    tasks: Annotated[int, Field(ge=1)] = 5
-    angles: Annotated[tuple[float, float], Field(strict=False)] = (0.0, 180.0)
+    tasks: Tasks = 5
+    angles: Annotated[tuple[Degrees, Degrees], Field(strict=False)] = (0.0, 180.0)
     """First angle and end of the range in degrees; the last task's angle lies below the end."""
 
 

@@ -66,6 +66,10 @@ class Task:
         """Positions of the task's examples in a list of the data set's labels, ascending."""
         return np.flatnonzero(np.isin(labels, self.classes))
 
+    def shares_images_with(self, other: Task) -> bool:
+        """Whether both see the same examples of one data set, perhaps turned or permuted."""
+        return self.data is other.data and self.classes == other.classes
+
     def examples(self, x: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> Examples:
         """Copy these rows out of the shared arrays."""
         images = torch.from_numpy(x[rows])  # an index array always copies
@@ -131,7 +135,9 @@ class Stream:
         x, y = task.data.x_train, task.data.y_train
         rows = task.rows(y)
         if self.val_share > 0:
-            held_out = _held_out(len(rows), self.val_share, generator(self.seed, "validation", k))
+            # Tasks over the same images hold out the same ones, or a later task would train on them.
+            first = next(i for i, other in enumerate(self.tasks) if task.shares_images_with(other))
+            held_out = _held_out(len(rows), self.val_share, generator(self.seed, "validation", first))
             rows = rows[held_out == validation]
         elif validation:
             rows = rows[:0]

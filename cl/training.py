@@ -54,6 +54,11 @@ class TaskReport:
     parameters: int = 0
     diagnostics: dict[str, float | int] = field(default_factory=dict)
 
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks of the stream."""
+        return sum(score.split == "test" for score in self.scores)
+
 
 def learn(
     stream: Stream,
@@ -105,10 +110,11 @@ def _train(learner: Learner, method: Method, data: Batch) -> tuple[int, float]:
     losses: list[float] = []
     pool = Pool(learner, data, method.remembered())
     for index in _batches(learner.train, data, generator(learner.seed, "batches", learner.task)):
-        loss = method.gradient(learner, pool.batch(index, method.draw(index.shape[0]))).item()
+        batch = pool.batch(index, method.draw(index.shape[0]))
+        loss = method.gradient(learner, batch).item()
         if not math.isfinite(loss):
             raise Diverged(f"the loss was {loss} at step {len(losses)} of task {learner.task}")
-        learner.update()
+        learner.update(batch.task)
         losses.append(loss)
     if not learner.theta.isfinite().all():
         raise Diverged(f"a weight was not finite after task {learner.task}")

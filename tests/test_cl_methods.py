@@ -1,12 +1,16 @@
 """Each method against something independent: hand calculation, a slow loop, probability."""
 
+import copy
 import itertools
 from collections import Counter
 
+import numpy as np
 import pytest
 import torch
+from small_trial import reports
 from torch.nn import functional
 
+from cl.datasets import Dataset
 from cl.learner import Batch, Learner
 from cl.methods import make_method
 from cl.methods.ewc import EWC
@@ -22,6 +26,30 @@ def learner_on(data, kind="class-il", seed=0):
         stream, ModelSettings(hidden=(8,)), TrainSettings(), seed=seed, device=torch.device("cpu")
     )
     return stream, learner
+
+
+def own_pixels():
+    """Two tasks of 60 examples, each with a pixel of its own: what a sum over examples took, can be read."""
+    x = np.tile(np.eye(60, dtype=np.float32), (2, 1))
+    y = np.repeat(np.arange(4), 30)
+    return Dataset(x, y, x, y, scale=1.0)
+
+
+def squares_of(learner, data):
+    """Squared gradients of the log-likelihood in float64, one example at a time: [n, parameters]."""
+    model = copy.deepcopy(learner.model).double()
+    squares = []
+    for x, y in zip(learner.inputs(data.x).double(), data.y, strict=True):
+        loss = functional.cross_entropy(model(x[None]), y[None])
+        squares.append(torch.autograd.grad(loss, model.theta)[0].square())
+    return torch.stack(squares)
+
+
+def taken(fisher, squares):
+    """The examples whose own parameters, those that no other example reaches, have a Fisher."""
+    own = (squares > 0) & ((squares > 0).sum(0) == 1)
+    assert own.any(1).all()
+    return (own & (fisher > 0)).any(1).nonzero()[:, 0].tolist()
 
 
 def test_the_ewc_gradient_is_that_of_its_penalty(blobs):
@@ -43,23 +71,31 @@ def test_the_ewc_gradient_is_that_of_its_penalty(blobs):
     torch.testing.assert_close(learner.model.gradient, expected)
 
 
-@pytest.mark.parametrize("wanted", [30, "all"])
-def test_the_fisher_is_a_mean_over_distinct_examples(blobs, wanted):
-    stream, learner = learner_on(blobs)
+@pytest.mark.parametrize(("wanted", "count"), [(1, 1), (30, 30), (60, 60), (1000, 60), ("all", 60)])
+def test_the_fisher_is_a_mean_over_distinct_examples(wanted, count):
+    stream, learner = learner_on(own_pixels())
     method = EWC(EWCSettings(fisher="empirical", fisher_samples=wanted))
     data = method.training_data(stream, 0)
-    fisher = method.fisher_of(learner, data)
-    squares = []
-    for i in range(len(data)):
-        one = data.take(torch.tensor([i]))
-        learner.loss_gradient(learner.prepared(one))
-        squares.append(learner.model.gradient.square())
-    if wanted == "all":
-        torch.testing.assert_close(fisher, torch.stack(squares).mean(0))
-    else:
-        # The bias of a single output sees one number per example, so the mean of 30 tells which were taken.
-        assert not torch.allclose(fisher, torch.stack(squares).mean(0))
-        assert torch.equal(fisher, method.fisher_of(learner, data))
+    fisher, squares = method.fisher_of(learner, data), squares_of(learner, data)
+    drawn = taken(fisher, squares)
+    assert len(drawn) == count
+    torch.testing.assert_close(fisher.double(), squares[drawn].mean(0), rtol=1e-4, atol=1e-9)
+
+
+def test_the_examples_of_the_fisher_are_random_and_differ_between_tasks_and_seeds():
+    drawn = []
+    for seed, task in ((0, 0), (0, 0), (0, 1), (1, 0)):
+        stream, learner = learner_on(own_pixels(), "domain-il", seed)
+        method = EWC(EWCSettings(fisher="empirical", fisher_samples=30))
+        method.begin_task(learner, task)
+        data = method.training_data(stream, task)
+        drawn.append(taken(method.fisher_of(learner, data), squares_of(learner, data)))
+    assert [len(each) for each in drawn] == [30] * 4
+    assert drawn[0] == drawn[1]
+    # Of 60 examples, so about 15 are from the first half; the first or last 30 would be 30 or none.
+    assert all(5 < sum(place < 30 for place in each) < 25 for each in drawn)
+    assert drawn[0] != drawn[2]
+    assert drawn[0] != drawn[3]
 
 
 def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(blobs):
@@ -206,6 +242,39 @@ def test_memory_never_holds_the_task_being_learned(blobs):
     assert seen[1] == (1, {1: 16, 0: 16})
     assert seen[2][1][2] == 16
     assert sum(seen[2][1].values()) == 32
+
+
+def test_a_reservoir_is_offered_every_training_example_once(blobs):
+    run = reports(blobs, method="replay", hyperparameters={"buffer_size": 1000})
+    assert [report.diagnostics.get("memory_examples") for report in run] == [None, 80, 160, 240]
+
+
+def test_what_a_task_leaves_in_memory_is_its_own_draw(blobs):
+    """The same examples, as those of task 0, again of task 0, and of task 1."""
+    stream, learner = learner_on(blobs)
+    data = Replay(ReplaySettings()).training_data(stream, 0)
+    kept = []
+    for task in (0, 0, 1):
+        method = Replay(ReplaySettings(buffer_size=20))
+        method.begin_task(learner, task)
+        method.consolidate(learner, data)
+        kept.append(method.remembered().x)
+    assert torch.equal(kept[0], kept[1])
+    assert not torch.equal(kept[0], kept[2])
+
+
+def test_what_a_task_rehearses_is_its_own_draw(blobs):
+    stream, learner = learner_on(blobs)
+    method = Replay(ReplaySettings(buffer_size=60))
+    method.begin_task(learner, 0)
+    method.consolidate(learner, method.training_data(stream, 0))
+    drawn = []
+    for task in (1, 1, 2):
+        method.begin_task(learner, task)
+        drawn.append([method.draw(16).tolist() for _ in range(2)])
+    assert drawn[0] == drawn[1]
+    assert drawn[0] != drawn[2]
+    assert drawn[0][0] != drawn[0][1]
 
 
 def test_joint_sees_all_tasks_so_far_from_a_fresh_start(blobs):

@@ -1,5 +1,8 @@
 """The models: heads that grow, gradients against autograd, squared gradients against a slow loop."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch.nn import functional
@@ -100,6 +103,16 @@ def test_squared_gradients_are_those_of_a_slow_loop(make, task, labels):
     torch.testing.assert_close(model.squared_gradients(x, y, task, labels, draws), expected)
 
 
+@pytest.mark.parametrize(("make", "task", "last"), [(multi_head, 1, 2), (single_head, 1, 4), (domain, 1, 3)])
+def test_a_draw_beyond_the_last_cumulative_probability_takes_the_last_label(make, task, last):
+    """Rounding can leave the sum of the probabilities below a uniform number; here, all are above it."""
+    model = make().double()
+    x, y = batch()
+    draws = torch.full((7,), 1.001, dtype=torch.float64)
+    expected = model.squared_gradients(x, torch.full_like(y, last), task, "empirical", draws)
+    assert torch.equal(model.squared_gradients(x, y, task, "sampled", draws), expected)
+
+
 def test_a_head_that_grows_keeps_every_old_parameter():
     model = SingleHeadMLP(6, [5], initial_classes=2)
     before = model.theta.detach().clone()
@@ -161,3 +174,25 @@ def test_initial_weights_have_torchs_default_distribution():
 def test_parameters_are_counted_as_in_separate_layers():
     model = SingleHeadMLP(784, [256, 256], initial_classes=10)
     assert len(model.theta) == 784 * 256 + 256 + 256 * 256 + 256 + 256 * 10 + 10
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])  # noqa: S301 - our own bytes
+def test_a_copy_is_a_model_of_its_own(copied):
+    original = single_head()
+    model = copied(original)
+    x, y = torch.rand(7, 6), torch.randint(0, 5, (7,))
+    with torch.no_grad():
+        model.theta.mul_(2)
+    assert not torch.equal(model(x), original(x))
+    assert torch.equal(model.predict(x, 0), model(x).argmax(1))
+    model.loss_gradient(x, y, 0)
+    expected = torch.autograd.grad(loss_by_autograd(model, x, y, 0), model.theta)[0]
+    torch.testing.assert_close(model.gradient, expected)
+
+
+def test_the_gradient_survives_a_zero_grad():
+    model, x, y = single_head(), torch.rand(7, 6), torch.randint(0, 5, (7,))
+    model.zero_grad()
+    model.loss_gradient(x, y, 0)
+    expected = torch.autograd.grad(loss_by_autograd(model, x, y, 0), model.theta)[0]
+    torch.testing.assert_close(model.gradient, expected)

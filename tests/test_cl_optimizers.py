@@ -46,6 +46,42 @@ def test_other_parts_do_not_move_and_memory_of_old_parameters_survives_growth(ma
     assert torch.equal(theta[2:], torch.ones(2))
 
 
+@pytest.mark.parametrize(("make_ours", "make_theirs"), PAIRS)
+def test_parameters_that_are_appended_start_afresh_as_a_group_added_to_torch(make_ours, make_theirs):
+    random = torch.Generator().manual_seed(0)
+    theta = torch.rand(3, generator=random, dtype=torch.float64)
+    old, new = torch.nn.Parameter(theta.clone()), torch.nn.Parameter(torch.ones(2, dtype=torch.float64))
+    ours, theirs = make_ours(), make_theirs([old])
+    ours.resize(theta)
+    for step in range(40):
+        if step == 30:
+            theta = torch.cat([theta, new.detach()])
+            ours.resize(theta)
+            theirs.add_param_group({"params": [new]})
+        gradient = torch.randn(len(theta), generator=random, dtype=torch.float64)
+        old.grad = gradient[:3].clone()
+        if step >= 30:
+            new.grad = gradient[3:].clone()
+        ours.step(theta, gradient, 1.0, [slice(0, len(theta))])
+        theirs.step()
+    torch.testing.assert_close(theta, torch.cat([old, new]).detach())
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+@pytest.mark.parametrize("norm", [1e3, 1e9, 1e18])
+def test_a_huge_gradient_is_clipped_as_in_torch(momentum, norm):
+    theta, parameter = torch.ones(3), torch.nn.Parameter(torch.ones(3))
+    gradient = torch.tensor([norm, -norm, norm / 2])
+    ours, theirs = SGD(0.1, momentum), torch.optim.SGD([parameter], lr=0.1, momentum=momentum)
+    ours.resize(theta)
+    for _ in range(2):
+        parameter.grad = gradient.clone()
+        norm_before = torch.nn.utils.clip_grad_norm_([parameter], 1.0).item()
+        theirs.step()
+        ours.step(theta, gradient.clone(), 1.0 / (norm_before + 1e-6), [slice(0, 3)])
+    torch.testing.assert_close(theta, parameter.detach())
+
+
 def test_the_settings_choose_the_optimiser():
     sgd, adam = (
         make_optimizer(TrainSettings(lr=0.2, momentum=0.5)),

@@ -61,11 +61,25 @@ def test_validation_examples_are_a_share_of_the_training_examples(name):
 
 
 def test_validation_examples_differ_between_seeds_and_between_tasks():
-    data = [dataset(each=10)]
-    made = stream("explicit", data=data * 2, val_share=0.5)
-    assert same(made, stream("explicit", data=data * 2, val_share=0.5))
-    assert not same(made, stream("explicit", data=data * 2, val_share=0.5, seed=1))
+    data = [dataset(each=10), dataset(each=10)]
+    made = stream("explicit", data=data, val_share=0.5)
+    assert same(made, stream("explicit", data=data, val_share=0.5))
+    assert not same(made, stream("explicit", data=data, val_share=0.5, seed=1))
     assert not torch.equal(made.validation(0).x, made.validation(1).x)
+
+
+@pytest.mark.parametrize("name", ["permuted", "rotated", "explicit"])
+def test_tasks_over_the_same_images_hold_out_the_same_ones(name):
+    data = [dataset(each=10)]
+    made = stream(name, "domain-il", data * 2 if name == "explicit" else data, val_share=0.5)
+    first = made.validation(0)
+    for k in range(1, made.n_tasks):
+        held_out = made.validation(k)
+        assert torch.equal(held_out.y, first.y)
+        if name == "rotated":  # about the centre, whose pixel stays
+            assert torch.equal(held_out.x[:, 4], first.x[:, 4])
+        else:
+            assert torch.equal(held_out.x.sort(1).values, first.x.sort(1).values)
 
 
 @pytest.mark.parametrize("name", ["split", "permuted", "rotated", "explicit"])
@@ -79,6 +93,11 @@ def test_without_a_share_nothing_is_held_out(name):
 def test_at_least_one_and_never_all_examples_are_held_out(share, held_out):
     made = stream(val_share=share)
     assert (len(made.validation(0).y), len(made.train(0).y)) == (held_out, 8 - held_out)
+
+
+@pytest.mark.parametrize(("share", "held_out"), [(0.19, 2), (0.3, 2), (0.32, 3), (0.57, 5), (0.7, 6)])
+def test_the_number_of_validation_examples_is_rounded(share, held_out):
+    assert len(stream(val_share=share).validation(0).y) == held_out  # of 8
 
 
 # The model's input

@@ -1,11 +1,11 @@
 """The training loop: its reports, its pairing across methods, its reproducibility."""
 
-import math
-
+import numpy as np
 import pytest
 import torch
-from small_trial import FAST, matrix, reports
+from small_trial import FAST, Watch, matrix, reports, watched
 
+from cl.datasets import Dataset
 from cl.learner import Diverged
 from cl.methods import make_method
 from cl.registry import KINDS, METHODS, ModelSettings, SplitSettings, TrainSettings
@@ -24,6 +24,23 @@ def test_every_report_scores_every_task_and_a_null_stands_for_an_absent_output(b
         assert absent == [[False, True, True], [False, True, True], [False, False, True], [False] * 3]
     else:
         assert absent == [[False] * 3] * 4
+
+
+def test_a_task_with_a_class_that_has_no_output_yet_is_null():
+    """Task 1 shares class 0 with task 0 and brings class 2; half an answer is none."""
+
+    def task(*labels):
+        y = np.repeat(np.array(labels), 4)
+        x = np.random.default_rng(0).random((8, 3)).astype(np.float32)
+        return Dataset(x, y, x, y, scale=1.0)
+
+    made = make_stream("class-il", "explicit", {}, [task(0, 1), task(0, 2)], seed=0, val_share=0.0)
+    run = learn(made, make_method("naive", {}), model=ModelSettings(hidden=(4,)), train=FAST, seed=0)
+    assert [[accuracy is None for accuracy in row] for row in matrix(run)] == [
+        [False, True],
+        [False, True],
+        [False, False],
+    ]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -45,7 +62,11 @@ def test_the_order_naive_below_replay_below_joint_holds_in_class_il(blobs):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("method", sorted(METHODS))
 def test_task_0_is_learned_identically_by_every_method(blobs, kind, method):
-    assert matrix(reports(blobs, kind, method))[:2] == matrix(reports(blobs, kind))[:2]
+    ours, naive = Watch(), Watch()
+    run, plain = reports(blobs, kind, method, watch=ours), reports(blobs, kind, watch=naive)
+    assert torch.equal(ours.weights[0], naive.weights[0])
+    assert matrix(run)[:2] == matrix(plain)[:2]
+    assert run[1].loss == plain[1].loss
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -116,6 +137,32 @@ def test_a_loss_that_is_not_finite_ends_the_trial_as_diverged(blobs):
         reports(blobs, train=wild)
 
 
+def test_a_weight_that_is_not_finite_ends_the_trial_as_diverged_though_no_later_loss_shows_it(blobs):
+    """One task of one step: its loss is large and finite, its gradient times the learning rate is not."""
+    x_train, x_test = (x.astype(np.float32) * np.float32(1e32) for x in (blobs.x_train, blobs.x_test))
+    huge = Dataset(x_train, blobs.y_train, x_test, blobs.y_test, scale=1.0)
+    wild = TrainSettings(iterations=1, batch_size=16, lr=1e10, clip_norm=None)
+    with pytest.raises(Diverged, match=r"weight.* task 0"):
+        reports(huge, train=wild, settings=SplitSettings(tasks=1).resolved())
+
+
+def rows(x):
+    """Each example as something that can be compared and sorted."""
+    return [tuple(row) for row in x.tolist()]
+
+
+def test_every_epoch_sees_every_example_once_in_an_order_of_its_own(blobs):
+    train = TrainSettings(epochs=3, batch_size=32)
+    seen = [step.batch for step in watched(blobs, train=train).steps]
+    assert [len(batch) for batch in seen] == [32, 32, 16] * 9
+    first, second, third = (
+        [row for batch in seen[start : start + 3] for row in rows(batch.x)] for start in (0, 3, 6)
+    )
+    assert len(set(first)) == 80
+    assert sorted(first) == sorted(second) == sorted(third)
+    assert first != second != third != first
+
+
 def test_steps_are_counted_in_epochs_or_iterations(blobs):
     assert [report.steps for report in reports(blobs)] == [0, 20, 20, 20]  # 80 examples: 5 batches, 4 epochs
     seven = TrainSettings(iterations=7, batch_size=16)
@@ -126,37 +173,71 @@ def test_steps_are_counted_in_epochs_or_iterations(blobs):
 
 
 def test_the_loss_is_the_mean_of_the_last_epoch(blobs):
-    first = reports(blobs, train=TrainSettings(epochs=1, batch_size=80))[1].loss
-    assert first == pytest.approx(math.log(2), abs=0.1)
+    watch = Watch()
+    run = reports(blobs, train=TrainSettings(epochs=2, batch_size=16, lr=0.1), watch=watch)
+    losses = [step.loss for step in watch.steps]  # 5 batches an epoch, 10 a task
+    expected = [sum(losses[end - 5 : end]) / 5 for end in (10, 20, 30)]
+    assert [report.loss for report in run] == [None, *(pytest.approx(loss) for loss in expected)]
 
 
 def test_validation_examples_are_scored_apart_and_not_trained_on(blobs):
-    run = reports(blobs, train=TrainSettings(epochs=4, batch_size=16, val_share=0.25))
-    assert [(score.task, score.split, score.n) for score in run[1].scores] == [
-        (task, split, n) for task in range(3) for split, n in (("test", 20), ("val", 20))
-    ]
-    assert run[1].steps == 16
+    train = TrainSettings(epochs=4, batch_size=16, lr=0.1, val_share=0.25)
+    made = make_stream("class-il", "split", SplitSettings().resolved(), [blobs], seed=3, val_share=0.25)
+    flat = rows(blobs.x_train.reshape(240, 16))
+
+    def inverted(x):
+        """The data set with these of its training examples as negatives."""
+        chosen = [flat.index(row) for row in rows(x)]
+        pixels = blobs.x_train.copy()
+        pixels[chosen] = 255 - pixels[chosen]
+        return Dataset(pixels, blobs.y_train, blobs.x_test, blobs.y_test, blobs.scale)
+
+    def outcome(data):
+        watch = Watch()
+        last = reports(data, train=train, watch=watch)[-1]
+        return watch.weights[-1], {(s.task, s.split): (s.n, s.accuracy) for s in last.scores}
+
+    weights, scores = outcome(blobs)
+    unchanged, rescored = outcome(inverted(made.validation(2).x))
+    assert {place: n for place, (n, _) in scores.items()} == {
+        (task, split): 20 for task in range(3) for split in ("test", "val")
+    }
+    assert torch.equal(unchanged, weights)
+    assert {place for place in scores if rescored[place] != scores[place]} == {(2, "val")}
+    changed, _ = outcome(inverted(made.train(2).x[:1]))
+    assert not torch.equal(changed, weights)
 
 
-def test_clipping_bounds_a_step_and_null_does_not(blobs):
-    """One step at learning rate 1 moves the weights by the gradient's norm, or by the clip if smaller."""
-    for clip, exact in ((1e-3, True), (None, False)):
-        train = TrainSettings(iterations=1, batch_size=16, lr=1.0, momentum=0.0, clip_norm=clip)
-        made = make_stream("domain-il", "split", SplitSettings().resolved(), [blobs], seed=0, val_share=0.0)
-        moved = []
-        method = make_method("naive", {})
+def test_momentum_survives_a_task_only_where_the_optimiser_is_not_reset(blobs):
+    """After one step a task, the kept velocity is the step of task 0, times the momentum."""
 
-        def watch(learner, _data, moved=moved):
-            fresh = type(learner.model)(16, (8,), seed=0)
-            fresh.begin_task(0, 2)
-            moved.append(float((learner.theta - fresh.theta.detach()).norm()))
+    def run(**settings):
+        train = TrainSettings(iterations=1, batch_size=16, momentum=0.5, clip_norm=None, **settings)
+        return watched(blobs, "domain-il", train=train)
 
-        method.consolidate = watch
-        next(
-            iter(
-                r
-                for r in learn(made, method, model=ModelSettings(hidden=(8,)), train=train, seed=0)
-                if r.task == 0
-            )
-        )
-        assert (moved[0] == pytest.approx(1e-3, rel=1e-2)) is exact
+    reset, kept = run(), run(reset_optimizer=False)
+    first_step = kept.weights[0] - kept.steps[0].weights
+    assert torch.equal(kept.weights[0], reset.weights[0])
+    assert first_step.norm() > 1e-3
+    torch.testing.assert_close(kept.weights[1] - reset.weights[1], 0.5 * first_step, rtol=0, atol=1e-7)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_joint_starts_each_task_with_a_new_optimiser_whatever_the_setting(blobs, optimizer):
+    reset, kept = (
+        watched(blobs, method="joint", train=FAST.model_copy(update={"optimizer": optimizer, **settings}))
+        for settings in ({}, {"reset_optimizer": False})
+    )
+    assert all(map(torch.equal, kept.weights, reset.weights))
+
+
+@pytest.mark.parametrize("clip", [1e-3, 1e3, None])
+def test_clipping_bounds_a_step_and_null_does_not(blobs, clip):
+    """A step is the gradient times the learning rate; beyond the clip, it is shortened to that norm."""
+    train = TrainSettings(iterations=1, batch_size=16, lr=0.5, momentum=0.0, clip_norm=clip)
+    seen = watched(blobs, "domain-il", train=train)
+    gradient = seen.steps[0].gradient
+    assert 1e-2 < gradient.norm() < 1e2
+    expected = gradient * (1e-3 / gradient.norm()) if clip == 1e-3 else gradient
+    step = seen.weights[0] - seen.steps[0].weights
+    torch.testing.assert_close(step, -0.5 * expected, rtol=1e-3, atol=1e-7)

@@ -39,11 +39,11 @@ class Reservoir:
         drawn = (torch.rand(len(batch), generator=random, dtype=torch.float64) * t).long()
         places = torch.where(t <= self.size, t.long() - 1, drawn).numpy()
         kept = places < self.size
-        # An example may be replaced within the same batch; NumPy keeps the last of repeated places.
-        source = np.full(self.size, -1)
-        source[places[kept]] = np.flatnonzero(kept)
         self.offered += len(batch)
-        self._write(batch, torch.from_numpy(source[: min(self.offered, self.size)]))
+        # An example may be replaced within the same batch; NumPy keeps the last of repeated places.
+        source = np.full(min(self.offered, self.size), -1)
+        source[places[kept]] = np.flatnonzero(kept)
+        self._write(batch, torch.from_numpy(source))
 
     def draw(self, count: int, random: torch.Generator) -> Tensor:
         """Places of up to *count* different examples: int64 [m]."""
