@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from sweeps.problems import Problem, key, shown
+from sweeps.problems import Problem, key, not_allowed
 
 Path = tuple[str | int, ...]
 """Keys and indices that lead to a value."""
@@ -64,6 +64,24 @@ def combinations(value: Any, base: str, problems: list[Problem]) -> list[Combina
     return _expanded(value, ())
 
 
+def listed(entries: Sequence[Any], place: str, problems: list[Problem]) -> Iterator[tuple[str, Any]]:
+    """Each of *entries* with its place, in place of an entry that is a grid the elements of that grid.
+
+    Grids within an entry are left to `combinations`; a malformed one in place of an entry adds a problem.
+
+    >>> list(listed(["naive", {"grid": ["joint"]}], "methods", []))
+    [('methods[0]', 'naive'), ('methods[1].grid[0]', 'joint')]
+    """
+    for i, entry in enumerate(entries):
+        here = f"{place}[{i}]"
+        if not isinstance(entry, dict) or "grid" not in entry:
+            yield here, entry
+        elif mistake := _mistake(entry, here):
+            problems.append(mistake)
+        else:
+            yield from listed(entry["grid"], f"{here}.grid", problems)
+
+
 def factored(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """One mapping with grids whose combinations are *rows*, in their order (the inverse of `combinations`).
 
@@ -108,20 +126,26 @@ def _elements(grid: Mapping[str, Any]) -> Sequence[Any] | None:
 
 
 def _malformed(value: Any, base: str, path: Path) -> Iterator[Problem]:
-    place = Combination(None, {}).place(base, path)
-    if isinstance(value, dict) and "grid" in value:
-        if len(value) > 1:
-            others = ", ".join(key(name) for name in value if name != "grid")
-            yield Problem(place, f"a grid stands alone, without {others} beside it")
-        elif not isinstance(value["grid"], list):
-            yield Problem(f"{place}.grid", f"{shown(value['grid'])} is not allowed; give a list of values")
-        elif not value["grid"]:
-            yield Problem(f"{place}.grid", "[] is not allowed; a grid needs at least one value")
+    is_grid = isinstance(value, dict) and "grid" in value
+    if is_grid and (mistake := _mistake(value, Combination(None, {}).place(base, path))):
+        yield mistake
     children = (
         value.items() if isinstance(value, dict) else enumerate(value if isinstance(value, list) else ())
     )
     for step, child in children:
         yield from _malformed(child, base, (*path, step))
+
+
+def _mistake(grid: Mapping[str, Any], place: str) -> Problem | None:
+    elements = grid["grid"]
+    if len(grid) > 1:
+        others = ", ".join(key(name) for name in grid if name != "grid")
+        return Problem(place, f"a grid stands alone, without {others} beside it")
+    if not isinstance(elements, list):
+        return not_allowed(f"{place}.grid", elements, "a list of values")
+    if not elements:
+        return Problem(f"{place}.grid", "[] is not allowed; a grid needs at least one value")
+    return None
 
 
 def _size(value: Any) -> int:

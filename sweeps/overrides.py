@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from sweeps.problems import MalformedError, Problem, hint, shown
+from sweeps.problems import MalformedError, Problem, hint, key, shown
 from sweeps.scenarios import written_out
 from sweeps.syntax import parse
 
@@ -57,10 +57,21 @@ def _put(container: Any, steps: list[str], value: Any, place: str) -> None:
 
 def _index(container: Any, step: str, place: str) -> str | int:
     if isinstance(container, dict):
+        _refuse_beside_a_grid(container, step, place)
         return step
     if not isinstance(container, list):
         raise MalformedError(Problem(f"--set {place}", f"{shown(container)} has no part {shown(step)}"))
     return _number(container, step, place)
+
+
+def _refuse_beside_a_grid(container: Mapping[str, Any], step: str, place: str) -> None:
+    names = [*container, step]
+    others = ", ".join(key(name) for name in names if name != "grid")
+    if "grid" in names and others:
+        within = "; a value within it goes by its number, like grid.0" if "grid" in container else ""
+        raise MalformedError(
+            Problem(f"--set {place}", f"a grid stands alone, without {others} beside it{within}")
+        )
 
 
 def _number(entries: list[Any], step: str, place: str) -> int:

@@ -47,13 +47,14 @@ def scenario(values: Any, *, at: Place, folder: Path, problems: list[Problem]) -
     """The scenario that one combination of an entry means; if it is wrong, None, and problems are added.
 
     Args:
-        values: the entry without grids, its short form written out.
+        values: the entry without grids, in its short form or written out.
         at: the place of each value.
         folder: where relative ``.npz`` paths start.
         problems: receives what is found.
     """
     if values is REFUSED:
         return None
+    values = written_out(values)
     if not isinstance(values, Mapping):
         form = "kind/stream like class-il/split-digits, or {kind: ..., stream: ..., settings of the stream}"
         problems.append(not_allowed(at(()), values, form))

@@ -11,15 +11,19 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from cl import registry
-from sweeps.grid import REFUSED, Combination, combinations
+from sweeps.grid import REFUSED, Combination, combinations, listed
 from sweeps.problems import Problem, not_allowed, shown, unknown
-from sweeps.scenarios import scenario, written_out
+from sweeps.scenarios import scenario
 from sweeps.trials import Scenario
 from sweeps.validation import Place, check
 
 MOST_SEEDS = 100_000
-LARGEST_SEED = 2**31 - 1
-"""Seeds are stored as 32-bit integers."""
+SMALLEST_SHARE = 0.0001
+"""Ray counts CPUs and GPUs in units of this size."""
+MOST_RESERVED = 10_000
+"""CPUs or GPUs of one trial; more than any machine has."""
+MOST_THREADS = 1024
+"""Torch crashes with very many."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,7 @@ def _distinct_seeds(seeds: int | list[int]) -> int | list[int]:
         valid = 1 <= seeds <= MOST_SEEDS
     else:
         valid = 1 <= len(set(seeds)) == len(seeds) <= MOST_SEEDS
-        valid = valid and all(0 <= seed <= LARGEST_SEED for seed in seeds)
+        valid = valid and all(0 <= seed <= registry.LARGEST for seed in seeds)
     if not valid:
         raise ValueError("see the description")
     return seeds
@@ -56,8 +60,8 @@ def _safe_name(name: str) -> str:
     return name
 
 
-def _whole_beyond_one(gpus: float) -> float:
-    if gpus > 1 and not gpus.is_integer():
+def _share_or_whole(gpus: float) -> float:
+    if 0 < gpus < SMALLEST_SHARE or (gpus > 1 and not gpus.is_integer()):
         raise ValueError("see the description")
     return gpus
 
@@ -78,7 +82,7 @@ class Head(registry.Settings):
         int | list[int],
         Field(
             description=f"the number of seeds (1 to {MOST_SEEDS}), or a list of different whole numbers"
-            f" from 0 to {LARGEST_SEED}"
+            f" from 0 to {registry.LARGEST}"
         ),
         AfterValidator(_distinct_seeds),
     ] = 5
@@ -94,13 +98,18 @@ class Head(registry.Settings):
 class ResourceSettings(registry.Settings):
     """What one trial is given."""
 
-    cpu: Annotated[float, Field(gt=0)] = 1.0
+    cpu: Annotated[float, Field(ge=SMALLEST_SHARE, le=MOST_RESERVED)] = 1.0
     gpu: Annotated[
         float,
-        Field(ge=0, description="0, a share of one GPU below 1, or a whole number of GPUs"),
-        AfterValidator(_whole_beyond_one),
+        Field(
+            ge=0,
+            le=MOST_RESERVED,
+            description=f"0, a share of one GPU of at least {SMALLEST_SHARE}, or a whole number of GPUs"
+            f" up to {MOST_RESERVED}",
+        ),
+        AfterValidator(_share_or_whole),
     ] = 0.0
-    threads: Annotated[int, Field(ge=1)] = 1
+    threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] = 1
     """Threads of torch; one is fastest for small models, and bit for bit repeatable."""
 
 
@@ -132,7 +141,7 @@ def scenarios(entries: Sequence[Any], folder: Path, problems: list[Problem]) -> 
     files: dict[str, tuple[str, ...]] = {}
     for i, entry in enumerate(entries):
         place = f"scenarios[{i}]"
-        for combination in combinations(written_out(entry), place, problems):
+        for combination in combinations(entry, place, problems):
             at = _at(combination, place)
             given = _own_resources(combination, at, problems)
             found = scenario(combination.value, at=at, folder=folder, problems=problems)
@@ -158,18 +167,18 @@ def _same_label(found: Scenario, other: tuple[str, ...]) -> str:
 def methods(entries: Sequence[Any], problems: list[Problem]) -> tuple[MethodChoice, ...]:
     """Every combination of every method, in order; a method that is listed twice is a problem."""
     choices: list[MethodChoice] = []
-    first: dict[str, int] = {}
-    for i, entry in enumerate(entries):
-        named = _named(entry, f"methods[{i}]", problems)
+    first: dict[str, str] = {}
+    for place, entry in listed(entries, "methods", problems):
+        named = _named(entry, place, problems)
         if named is None:
             continue
         name, values = named
         if name in first:
-            text = f"{shown(name)} is already methods[{first[name]}]; several values of one method are a grid"
-            problems.append(Problem(f"methods[{i}]", f"{text}: {{grid: [...]}}"))
-        first.setdefault(name, i)
+            text = f"{shown(name)} is already {first[name]}; several values of one method are a grid"
+            problems.append(Problem(place, f"{text}: {{grid: [...]}}"))
+        first.setdefault(name, place)
         if name not in registry.METHODS:
-            problems.append(unknown(f"methods[{i}]", "method", name, list(registry.METHODS)))
+            problems.append(unknown(place, "method", name, list(registry.METHODS)))
             continue
         choices += _method(name, values, problems)
     return tuple(choices)

@@ -107,11 +107,21 @@ def _path(source: str) -> Path:
     for candidate in (path / "sweep.yaml", path):
         if os.path.isfile(candidate):  # unlike Path.is_file, also answers for a name that is too long
             return candidate
+    if os.path.exists(path):
+        raise SpecError(source, [Problem("", _why_not_a_spec(path))])
     nearby = [file.name for pattern in ("*.yaml", "*.yml") for file in path.parent.glob(pattern)]
     close = nearest(path.name, [*names, *nearby])
     meant = f"did you mean {close!r}? " if close else ""
     text = f"no such file, and no such sweep; {meant}sweeps that ship: {', '.join(sorted(names))}"
     raise SpecError(source, [Problem("", text)])
+
+
+def _why_not_a_spec(path: Path) -> str:
+    if os.path.isdir(path):
+        return (
+            "is a folder without a sweep.yaml, so not that of a run; give a YAML file or the name of a sweep"
+        )
+    return "is not a regular file; give a YAML file or the name of a sweep"
 
 
 def _text(path: Path, source: str) -> str:

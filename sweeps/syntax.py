@@ -119,8 +119,9 @@ def _number(text: str, node: yaml.Node) -> int | float:
     if _INT.match(text):
         return int(text, 0) if text[:2] in ("0x", "0o") else int(text)
     value = float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
-    # 1e3 and 64.0 are whole numbers; where a fraction is allowed, a whole number is as good.
-    return int(value) if value.is_integer() else value
+    # 1e3 and 64.0 are whole numbers; where a fraction is allowed, a whole number is as good. Beyond 2^53 all
+    # floats are whole, and 1e300 is no count but a size: it stays as it was written.
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _mapping(loader: _Loader, node: yaml.Node) -> dict[str, Any]:

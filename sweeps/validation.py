@@ -82,7 +82,9 @@ def _translated(
             yield Problem(at(()), str(step.get("ctx", {}).get("error", step["msg"])))
             continue
         name = str(step["loc"][0])
-        if step["type"] == "extra_forbidden":
+        if step["type"] == "extra_forbidden" and name == "grid":
+            yield Problem(at(()), "takes no grid")
+        elif step["type"] == "extra_forbidden":
             yield Problem(at((name,)), f"unknown {what}; {hint(name, [*fields, *also])}")
         elif name in values:
             yield _wrong_value(at((name,)), values[name], fields[name])
@@ -91,11 +93,13 @@ def _translated(
 
 
 def _wrong_value(place: str, value: Any, schema: Mapping[str, Any]) -> Problem:
+    if isinstance(value, Mapping) and "grid" in value:
+        return Problem(place, f"takes no grid; give {allowed(schema)}")
     problem = not_allowed(place, value, allowed(schema))
     remark = ""
     if isinstance(value, str):
         if looks_like_a_number(value) and _takes_a_number(schema):
-            remark = " without quotes"
+            remark = "; write it without quotes"
         elif close := nearest(value, _words(schema)):
             remark = f"; did you mean {close!r}?"
     elif isinstance(value, Mapping) and len(value) == 1 and nearest(name := next(iter(value)), ["grid"]):
@@ -122,7 +126,7 @@ _TYPES = {"integer": "a whole number", "number": "a number", "boolean": "true or
 _BOUNDS = {
     "minimum": "of at least",
     "exclusiveMinimum": "above",
-    "maximum": "of at most",
+    "maximum": "up to",
     "exclusiveMaximum": "below",
 }
 
@@ -132,8 +136,8 @@ def allowed(schema: Mapping[str, Any]) -> str:
 
     >>> allowed({"type": "number", "minimum": 0, "exclusiveMaximum": 1})
     'a number of at least 0 and below 1'
-    >>> allowed({"anyOf": [{"type": "integer", "minimum": 1}, {"type": "null"}]})
-    'a whole number of at least 1 or null'
+    >>> allowed({"anyOf": [{"type": "integer", "minimum": 1, "maximum": 10000}, {"type": "null"}]})
+    'a whole number from 1 to 10000 or null'
     """
     if "description" in schema:
         return str(schema["description"])
@@ -143,8 +147,14 @@ def allowed(schema: Mapping[str, Any]) -> str:
         return " or ".join(allowed(branch) for branch in schema["anyOf"])
     if schema.get("type") == "array":
         return _allowed_list(schema)
-    bounds = " and ".join(f"{words} {schema[bound]:g}" for bound, words in _BOUNDS.items() if bound in schema)
-    return f"{_TYPES.get(schema.get('type', ''), 'text')} {bounds}".strip()
+    return f"{_TYPES.get(schema.get('type', ''), 'text')} {_range(schema)}".strip()
+
+
+def _range(schema: Mapping[str, Any]) -> str:
+    bounds = {name: f"{schema[name]:.15g}".replace("e+", "e") for name in _BOUNDS if name in schema}
+    if bounds.keys() == {"minimum", "maximum"}:
+        return f"from {bounds['minimum']} to {bounds['maximum']}"
+    return " and ".join(f"{_BOUNDS[name]} {bound}" for name, bound in bounds.items())
 
 
 def _allowed_list(schema: Mapping[str, Any]) -> str:

@@ -87,6 +87,14 @@ def test_later_overrides_win():
         ("methods.7.lambda=5", "--set methods.7: the list has no entry '7'; give a number from 0 to 2"),
         ("scenarios.class-il/split-digit.tasks=5", "did you mean 'class-il/split-digits'?"),
         ("train.lr.grid.2=5", "--set train.lr.grid.2: the list has no entry '2'; give a number from 0 to 1"),
+        (
+            "train.lr.low=5",
+            (
+                "--set train.lr.low: a grid stands alone, without low beside it; "
+                "a value within it goes by its number, like grid.0"
+            ),
+        ),
+        ("train.grid=[]", "--set train.grid: a grid stands alone, without lr beside it"),
         ("train.lr.grid.first=5", "the list has no entry 'first'"),
     ],
 )
@@ -102,6 +110,17 @@ def test_a_name_that_several_entries_have_is_refused():
     assert [str(problem) for problem in problems] == [
         "--set scenarios.a/b: 2 entries have this name; give a number from 0"
     ]
+
+
+def test_a_value_beside_a_grid_of_an_earlier_override_is_refused_as_that_override():
+    problems: list[Problem] = []
+    overridden({}, ["train={grid: [{lr: 0.1}, {lr: 0.2}]}", "train.epochs=3"], problems)
+    assert [problem.place for problem in problems] == ["--set train.epochs"]
+
+
+def test_a_value_within_an_element_of_a_grid_is_set():
+    spec = {"train": {"grid": [{"lr": 0.1}, {"lr": 0.2}]}}
+    assert overridden(spec, ["train.grid.1.lr=0.5"], []) == {"train": {"grid": [{"lr": 0.1}, {"lr": 0.5}]}}
 
 
 def test_every_override_that_fails_is_reported():

@@ -69,6 +69,20 @@ def test_kinds_streams_and_settings_may_be_grids():
     ]
 
 
+def test_whole_scenarios_may_be_the_elements_of_a_grid():
+    short = "class-il/split-digits"
+    long = {"kind": "task-il", "stream": "split-digits", "tasks": {"grid": [2, 3]}}
+    assert found({"grid": [short, long]}) == found(short, long)
+
+
+def test_a_mistake_in_a_grid_of_scenarios_has_its_place():
+    messages = refused({"grid": ["class-il/split-digits", "clas-il/split-digits"]})
+    assert len(messages) == 1
+    assert messages[0].startswith(
+        "scenarios[0].grid[1].kind: unknown kind 'clas-il'; did you mean 'class-il'?"
+    )
+
+
 def test_a_combination_that_appears_twice_within_an_entry_is_kept_once():
     assert len(found({"kind": "class-il", "stream": "split-digits", "tasks": {"grid": [5, None, 4]}})) == 2
 
@@ -94,7 +108,7 @@ def test_the_number_of_split_tasks_follows_from_the_classes():
             {"classes_per_task": 11},
             "classes_per_task: 11 is not allowed; digits has 10 classes: at most 10 per task",
         ),
-        ({"tasks": 0}, "tasks: 0 is not allowed; give a whole number of at least 1 or null"),
+        ({"tasks": 0}, "tasks: 0 is not allowed; give a whole number from 1 to 10000 or null"),
         ({"angles": [0, 90]}, "angles: unknown setting of split-digits; allowed: normalize, tasks, "),
         ({"class_order": "sead"}, "'sead' is not allowed; give 'natural' or 'seed'; did you mean 'seed'?"),
         ({"normalize": "yes"}, "normalize: 'yes' is not allowed; give true or false"),
@@ -102,7 +116,7 @@ def test_the_number_of_split_tasks_follows_from_the_classes():
         ({"resources": {"cpu": {"grid": [1, 2]}}}, "resources: takes no grid: resources change no number"),
         (
             {"resources": {"threads": 0}},
-            "resources.threads: 0 is not allowed; give a whole number of at least 1",
+            "resources.threads: 0 is not allowed; give a whole number from 1 to 1024",
         ),
     ],
 )

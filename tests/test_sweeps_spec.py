@@ -1,5 +1,6 @@
 """Specs: everything wrong is said at once, defaults are filled in, a dump loads as the same plan."""
 
+import json
 import subprocess
 import sys
 
@@ -13,6 +14,10 @@ from sweeps.syntax import emit
 from sweeps.trials import Resources
 
 MINIMAL = {"scenarios": ["class-il/split-digits"], "methods": ["naive"]}
+EVERY_METHOD = {
+    "scenarios": ["domain-il/rotated-digits", "class-il/split-digits"],
+    "methods": ["naive", "joint", "ewc", "replay"],
+}
 
 
 @pytest.fixture
@@ -81,7 +86,7 @@ def test_all_problems_come_in_one_message(written):
             "  methods.ewc.lamda: unknown hyperparameter of ewc; did you mean 'lambda'? "
             "allowed: lambda, gamma, fisher, fisher_samples, resources"
         ),
-        "  methods.replay.ratio: 1.5 is not allowed; give a number of at least 0 and below 1",
+        "  methods.replay.ratio: 1.5 is not allowed; give a number from 0 to 0.999",
     ]
 
 
@@ -89,7 +94,7 @@ def test_a_single_problem_is_a_single_line(written):
     path = written(MINIMAL)
     with pytest.raises(SpecError) as caught:
         load_spec(path, ["train.lr=0"])
-    assert str(caught.value) == f"{path}: train.lr: 0 is not allowed; give a number above 0"
+    assert str(caught.value) == f"{path}: train.lr: 0 is not allowed; give a number above 0 and up to 1e30"
 
 
 def test_very_many_problems_are_counted_not_all_printed(written):
@@ -116,8 +121,7 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         ("seeds", [0, -1], "seeds: [0, -1] is not allowed"),
         ("seeds", [0, 2**31], "seeds: [0, 2147483648] is not allowed"),
         ("seeds", 10**9, "seeds: 1000000000 is not allowed"),
-        ("seeds", {"grid": [1]}, 'seeds: {"grid": [1]} is not allowed'),
-        ("seeds", "5", "seeds: '5' is not allowed"),
+        ("seeds", "5", "whole numbers from 0 to 2147483647; write it without quotes"),
         (
             "scenarios",
             [],
@@ -156,17 +160,17 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         (
             "methods",
             [{"ewc": {"lambda": {"grid": [1, 2, -1]}}}],
-            "methods.ewc.lambda.grid[2]: -1 is not allowed; give a number of at least 0",
+            "methods.ewc.lambda.grid[2]: -1 is not allowed; give a number from 0 to 1e30",
         ),
         (
             "methods",
             [{"ewc": {"grid": [{"lambda": 1}, {"gamma": 2}]}}],
-            "methods.ewc.grid[1].gamma: 2 is not allowed; give a number of at least 0 and of at most 1",
+            "methods.ewc.grid[1].gamma: 2 is not allowed; give a number from 0 to 1",
         ),
         (
             "methods",
             [{"ewc": {"fisher_samples": 0}}],
-            "0 is not allowed; give a whole number of at least 1 or 'all'",
+            "0 is not allowed; give a whole number from 1 to 2147483647 or 'all'",
         ),
         ("methods", [{"ewc": {"fisher_samples": "al"}}], "did you mean 'all'?"),
         (
@@ -181,13 +185,17 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         ("model", {"hidden": {"gird": [1]}}, "did you mean {grid: ...} for {gird: ...}?"),
         ("model", [1], "model: [1] is not allowed; give a mapping of names to values (hidden)"),
         ("train", {"lr": True}, "train.lr: true is not allowed; give a number above 0"),
-        ("train", {"lr": "0.1"}, "train.lr: '0.1' is not allowed; give a number above 0 without quotes"),
+        (
+            "train",
+            {"lr": "0.1"},
+            "train.lr: '0.1' is not allowed; give a number above 0 and up to 1e30; write it without quotes",
+        ),
         ("train", {"lr": float("nan")}, "train.lr: NaN is not allowed"),
         ("train", {"lr": float("inf")}, "train.lr: Infinity is not allowed"),
         (
             "train",
             {"batch_size": 0.5},
-            "train.batch_size: 0.5 is not allowed; give a whole number of at least 1",
+            "train.batch_size: 0.5 is not allowed; give a whole number from 1 to 2147483647",
         ),
         ("train", {"optimizer": "sdg"}, "'sdg' is not allowed; give 'sgd' or 'adam'; did you mean 'sgd'?"),
         ("train", {"reset_optimizer": 1}, "train.reset_optimizer: 1 is not allowed; give true or false"),
@@ -195,9 +203,12 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         ("train", {"epoch": 1}, "train.epoch: unknown setting of train; did you mean 'epochs'?"),
         ("train", {"lr": {"grid": [0.1, "x"]}}, "train.lr.grid[1]: 'x' is not allowed"),
         ("train", {"\x1b[31m": 1}, r"train.'\x1b[31m': unknown setting of train"),
-        ("resources", {"gpu": 1.5}, "resources.gpu: 1.5 is not allowed; give 0, a share of one GPU below 1"),
-        ("resources", {"cpu": 0}, "resources.cpu: 0 is not allowed; give a number above 0"),
-        ("resources", {"cpu": {"grid": [1, 2]}}, 'resources.cpu: {"grid": [1, 2]} is not allowed'),
+        (
+            "resources",
+            {"gpu": 1.5},
+            "resources.gpu: 1.5 is not allowed; give 0, a share of one GPU of at least 0.0001",
+        ),
+        ("resources", {"cpu": 0}, "resources.cpu: 0 is not allowed; give a number from 0.0001 to 10000"),
         ("resources", {"cpus": 1}, "resources.cpus: unknown resource; did you mean 'cpu'?"),
     ],
 )
@@ -211,9 +222,115 @@ def test_a_wrong_value_is_refused_with_its_place_and_what_is_allowed(refused, se
 
 def test_a_rule_over_two_values_is_checked_although_a_third_is_wrong(refused):
     assert refused({**MINIMAL, "train": {"lr": -1, "epochs": 1, "iterations": 1}}) == [
-        "train.lr: -1 is not allowed; give a number above 0",
+        "train.lr: -1 is not allowed; give a number above 0 and up to 1e30",
         "train: give epochs or iterations, not both",
     ]
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "problem"),
+    [
+        ("train.epochs", 10**23, "give a whole number from 1 to 2147483647 or null"),
+        ("train.iterations", 2**31, "give a whole number from 1 to 2147483647 or null"),
+        ("train.batch_size", 99999999999999999999, "give a whole number from 1 to 2147483647"),
+        ("train.lr", 10**308, "give a number above 0 and up to 1e30"),
+        ("train.clip_norm", 1.1e30, "give a number above 0 and up to 1e30 or null"),
+        ("model.hidden", [50, 10**12], "give a list of one or more, each a whole number from 1 to 1000000"),
+        ("methods.ewc.lambda", 1e300, "give a number from 0 to 1e30"),
+        ("methods.ewc.fisher_samples", 2**31, "give a whole number from 1 to 2147483647 or 'all'"),
+        ("methods.replay.buffer_size", 2**31, "give a whole number from 1 to 2147483647"),
+        ("methods.replay.ratio", 0.99999, "give a number from 0 to 0.999"),
+        ("scenarios.0.tasks", 10_001, "give a whole number from 1 to 10000"),
+        ("scenarios.0.angles", [0, 3601], "give [a number from -3600 to 3600, a number from -3600 to 3600]"),
+        ("scenarios.1.tasks", 10**23, "give a whole number from 1 to 10000 or null"),
+        ("scenarios.1.classes_per_task", 1_000_001, "give a whole number from 1 to 1000000"),
+        ("resources.cpu", 1e-5, "give a number from 0.0001 to 10000"),
+        ("resources.cpu", 10_001, "give a number from 0.0001 to 10000"),
+        (
+            "resources.gpu",
+            1e-5,
+            "give 0, a share of one GPU of at least 0.0001, or a whole number of GPUs up",
+        ),
+        ("resources.gpu", 10_001, "give 0, a share of one GPU of at least 0.0001, or a whole number of"),
+        ("resources.threads", 1025, "give a whole number from 1 to 1024"),
+    ],
+)
+def test_a_value_that_no_trial_could_use_is_refused_with_the_range(refused, place, value, problem):
+    messages = refused(EVERY_METHOD, f"{place}={json.dumps(value)}")
+    assert len(messages) == 1
+    assert f" is not allowed; {problem}" in messages[0]
+
+
+@pytest.mark.parametrize(
+    "assignment",
+    [
+        "train.epochs=2147483647",
+        "train.batch_size=2147483647",
+        "train.lr=1e30",
+        "model.hidden=[1000000]",
+        "methods.ewc.lambda=1e30",
+        "methods.replay.ratio=0.999",
+        "scenarios.0.tasks=10000",
+        "resources.cpu=0.0001",
+        "resources.gpu=0.0001",
+        "resources.threads=1024",
+    ],
+)
+def test_the_ends_of_a_range_are_allowed(written, assignment):
+    assert load_spec(written(EVERY_METHOD), [assignment])
+
+
+@pytest.mark.parametrize(
+    ("section", "value", "problem"),
+    [
+        (
+            "seeds",
+            {"grid": [1, 2]},
+            "seeds: takes no grid; give the number of seeds (1 to 100000), or a list",
+        ),
+        (
+            "scenarios",
+            {"grid": ["class-il/split-digits"]},
+            "scenarios: takes no grid; give a list of scenarios",
+        ),
+        (
+            "methods",
+            {"grid": ["naive"]},
+            "methods: takes no grid; give a list of methods, like [naive, joint]",
+        ),
+        ("resources", {"grid": [{"cpu": 1}]}, "resources: takes no grid"),
+        ("resources", {"cpu": {"grid": [1, 2]}}, "resources.cpu: takes no grid; give a number from 0.0001"),
+    ],
+)
+def test_a_grid_where_none_is_taken_is_said_to_be_one(refused, section, value, problem):
+    messages = refused({**MINIMAL, section: value})
+    assert len(messages) == 1
+    assert messages[0].startswith(problem)
+    assert "did you mean" not in messages[0]
+
+
+def test_methods_may_be_the_elements_of_a_grid(written):
+    listed = ["naive", {"ewc": {"lambda": {"grid": [1, 10]}}}, "joint"]
+    in_a_grid = [{"grid": listed[:2]}, "joint"]
+    assert load_spec(written({**MINIMAL, "methods": in_a_grid})) == load_spec(
+        written({**MINIMAL, "methods": listed})
+    )
+
+
+@pytest.mark.parametrize(
+    ("entry", "problem"),
+    [
+        ({"grid": "joint"}, "methods[0].grid: 'joint' is not allowed; give a list of values"),
+        ({"grid": []}, "methods[0].grid: [] is not allowed; a grid needs at least one value"),
+        ({"grid": ["joint"], "ewc": None}, "methods[0]: a grid stands alone, without ewc beside it"),
+        ({"grid": ["joint", "nave"]}, "methods[0].grid[1]: unknown method 'nave'; did you mean 'naive'?"),
+        ({"grid": ["joint", "joint"]}, "methods[0].grid[1]: 'joint' is already methods[0].grid[0]; several"),
+    ],
+)
+def test_a_mistake_in_a_grid_of_methods_has_its_place(refused, entry, problem):
+    messages = refused({**MINIMAL, "methods": [entry]})
+    assert len(messages) == 1
+    assert messages[0].startswith(problem)
 
 
 @pytest.mark.parametrize("section", ["scenarios", "methods"])
@@ -280,6 +397,21 @@ def test_a_misspelt_file_name_suggests_its_neighbour(tmp_path):
     (tmp_path / "lambdas.yaml").touch()
     with pytest.raises(SpecError, match=r"did you mean 'lambdas\.yaml'\?"):
         load_spec(str(tmp_path / "lamdas.yaml"))
+
+
+@pytest.mark.parametrize("name", ["d.yaml", "."])
+def test_a_folder_that_is_no_run_is_said_to_be_a_folder(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "d.yaml").mkdir()
+    with pytest.raises(SpecError) as caught:
+        load_spec(name)
+    assert str(caught.value).startswith(f"{name}: is a folder without a sweep.yaml, so not that of a run; ")
+
+
+def test_a_device_is_said_to_be_no_regular_file():
+    with pytest.raises(SpecError) as caught:
+        load_spec("/dev/null")
+    assert str(caught.value).startswith("/dev/null: is not a regular file; ")
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path):

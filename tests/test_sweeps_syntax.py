@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sweeps.problems import MalformedError, Problem
+from sweeps.problems import MalformedError, Problem, shown
 from sweeps.syntax import DEEPEST, emit, looks_like_a_number, parse
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
@@ -59,6 +59,10 @@ def test_not_a_number_is_read_as_such():
 
 def test_a_whole_number_is_an_integer_however_it_is_written():
     assert [type(number) for number in parse("[64, 64.0, 1e2, 0.5]")] == [int, int, int, float]
+
+
+def test_a_number_beyond_what_a_float_counts_stays_as_it_was_written():
+    assert [shown(number) for number in parse("[1e300, 1e15]")] == ["1e+300", "1000000000000000"]
 
 
 @given(PLAIN)
