@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from contextlib import contextmanager
 from enum import StrEnum
@@ -11,15 +12,13 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
-    import pyarrow as pa
     from rich.console import Console
 
+    from orchestrator.showing import Shown
     from orchestrator.sweep import Prepared
     from results.store import Store
-    from results.summary import CellSummary
-    from sweeps.spec import Spec
 
 app = typer.Typer(
     help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
@@ -65,10 +64,16 @@ class Ended(StrEnum):
 
 def main() -> None:
     """Run the command line; a user's mistake ends with one message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # an encoding without ± or – shows ? for them
+            stream.reconfigure(errors="replace")
     try:
         app()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:  # such as a full disk behind the standard output
+        print(f"clsweep: {error}", file=sys.stderr)
+        sys.exit(SOME_FAILED)
 
 
 @app.command()
@@ -96,6 +101,7 @@ def run(
         _refuse("--local runs without Ray, so --address cannot be given with it")
     prepared = _prepared(spec, overrides, data_dir)
 
+    from orchestrator.errors import ResourceError
     from orchestrator.recording import missing
     from orchestrator.sweep import run_sweep
     from results.store import Store, StoreError
@@ -116,7 +122,7 @@ def run(
             f"{error}\nEvery trial that was reported as done is safe; the same command continues.",
             SOME_FAILED,
         )
-    except _cluster_errors() as error:
+    except ResourceError as error:
         _fail(str(error), WRONG_REQUEST)
     raise typer.Exit(SOME_FAILED if failed else OK)
 
@@ -146,6 +152,8 @@ def plan(
     todo = missing(prepared.plan.trials, statuses)
     expected = estimate(todo, prepared.data, prepared.tasks, timings)
     Console().print(plan_table(prepared.plan, statuses, todo, expected))
+    for path, reason in store.damaged.items():
+        print(f"cannot read {path}: {reason}")
 
 
 @app.command()
@@ -200,7 +208,8 @@ def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> 
         checked = load_spec(spec, overrides or [])
     except SpecError as error:
         _fail(str(error), WRONG_REQUEST)
-    from orchestrator.sweep import PrepareError, prepare
+    from orchestrator.errors import PrepareError
+    from orchestrator.sweep import prepare
 
     try:
         return prepare(checked, data_dir)
@@ -211,7 +220,8 @@ def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> 
 def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> None:
     total = len(prepared.plan.trials)
     done = f", {total - todo} of them done before" if total > todo else ""
-    print(f"{prepared.spec.name}: {total} trials{done}; results in {store.paths.root}")
+    trials = "1 trial" if total == 1 else f"{total} trials"
+    print(f"{prepared.spec.name}: {trials}{done}; results in {store.paths.root}")
     for excluded in prepared.plan.excluded:
         print(f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}")
     if todo and not local:
@@ -221,66 +231,41 @@ def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> No
 def _print_tables(
     store: Store, form: Format, *, matrix: bool, output: Path | None = None, everything: bool = False
 ) -> None:
-    from orchestrator.identity import of_spec
+    from orchestrator.showing import shown
     from results import tables
-    from results.summary import summarise
 
-    trials, (spec, note) = store.trials(), _spec_of_run(store)
-    current = trials if everything or spec is None else of_spec(trials, spec)
-    if hidden := len(trials) - len(current):
-        note = f"{hidden} trials of earlier settings are not shown; --all shows them."
-    cells = summarise(
-        current,
-        store.accuracy(),
-        scenarios=spec.scenario_labels if spec else (),
-        methods=spec.method_names if spec else (),
-    )
+    run = shown(store, everything=everything)
     if form is Format.parquet and output is not None:
         import pyarrow.parquet as pq
 
-        pq.write_table(tables.to_arrow(cells), output)
+        pq.write_table(tables.to_arrow(run.cells), output)
     else:
         with _console(output) as console:
             if form is Format.markdown:
-                console.out(tables.to_markdown(cells), highlight=False)
+                console.out(tables.to_markdown(run.cells), highlight=False)
             elif form is Format.csv:
-                console.out(tables.to_csv(cells), highlight=False, end="")
+                console.out(tables.to_csv(run.cells), highlight=False, end="")
             else:
-                _print_table(console, store, current, cells, matrix=matrix)
-    if note:
+                _print_table(console, store, run, matrix=matrix)
+    for note in run.notes:
         print(note, file=sys.stdout if form is Format.table else sys.stderr)
 
 
-def _print_table(
-    console: Console, store: Store, trials: pa.Table, cells: Sequence[CellSummary], *, matrix: bool
-) -> None:
+def _print_table(console: Console, store: Store, run: Shown, *, matrix: bool) -> None:
     from results import tables
     from results.notes import causes
 
-    for renderable in tables.summary_tables(cells, width=console.width):
+    for renderable in tables.summary_tables(run.cells, width=console.width):
         console.print(renderable)
-    if not cells:
+    if not run.cells:
         console.print("no trials yet")
-    if failures := causes(trials):
+    if failures := causes(run.trials):
         console.out(*failures, sep="\n", highlight=False)
         console.out(f"tracebacks: column error of {store.paths.trials}", highlight=False)
     if matrix:
-        for cell in cells:
+        for cell in run.cells:
             if cell.n:
                 console.out("\n" + tables.matrix_text(cell), highlight=False)
-
-
-def _spec_of_run(store: Store) -> tuple[Spec | None, str]:
-    """The run's spec, or None and what to say of it."""
-    from sweeps.problems import SpecError
-    from sweeps.spec import load_spec
-
-    if not store.paths.spec.is_file():
-        return None, ""
-    try:
-        return load_spec(str(store.paths.spec)), ""
-    except SpecError as error:  # such as data that is no longer where it was; the rows are still there
-        return None, f"Trials of all settings are shown, since the spec does not load: {error}"
 
 
 @contextmanager
@@ -299,13 +284,6 @@ def _continue_command() -> str:
     import shlex
 
     return shlex.join(["clsweep", *sys.argv[1:]])
-
-
-def _cluster_errors() -> type[Exception]:
-    """The exception of the Ray runner, if that was imported at all."""
-    module = sys.modules.get("orchestrator.on_ray")
-    error: type[Exception] = module.ClusterError if module else typer.Abort
-    return error
 
 
 def _refuse(message: str) -> NoReturn:

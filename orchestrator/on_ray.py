@@ -29,6 +29,7 @@ import ray
 from ray import tune
 
 from cl.datasets import Dataset
+from orchestrator.errors import ResourceError
 from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
 from results.schema import RUNNING
@@ -39,10 +40,6 @@ Run = Callable[[Trial, Sequence[Dataset]], Iterator[Outcome]]
 CODE = Path(__file__).parent.parent
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
-
-
-class ClusterError(Exception):
-    """The cluster cannot be reached or cannot run what was asked; the message is ready to print."""
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]
@@ -137,10 +134,10 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
     """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores, for *trials*.
 
     Raises:
-        ClusterError: there is no such cluster, or a trial asks for more than any node of it has.
+        ResourceError: there is no such cluster, or a trial asks for more than any node of it has.
     """
     if address is not None and address.startswith("ray://"):
-        raise ClusterError(
+        raise ResourceError(
             f"--address {address}: Ray Client is not supported, since rows would be written on the cluster's "
             "head node; run clsweep on a node of the cluster with --address auto"
         )
@@ -161,7 +158,7 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
         if type(error) is ConnectionError and "RAY_AUTH_MODE" not in os.environ:
             # Ray itself sends its token only to clusters that it finds by itself.
             hint = "; if it asks for a token, as Ray's default is, set RAY_AUTH_MODE=token"
-        raise ClusterError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
+        raise ResourceError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
     try:
         _require(trials)
         yield
@@ -233,7 +230,7 @@ def _require(trials: Sequence[Trial]) -> None:
         needs = {"CPU": resources.cpu, "GPU": resources.gpu}
         if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
             largest = {name: max(node.get(name, 0) for node in nodes) for name in needs}
-            raise ClusterError(
+            raise ResourceError(
                 f"resources: a trial asks for cpu {resources.cpu:g} and gpu {resources.gpu:g}, but the "
                 f"largest node has cpu {largest['CPU']:g} and gpu {largest['GPU']:g}"
             )

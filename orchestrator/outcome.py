@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import platform
 import socket
 import traceback
@@ -9,6 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from cl.datasets import Dataset
 from cl.learner import Diverged
@@ -39,6 +43,20 @@ class Outcome:
     cpu_model: str = ""
     peak_memory_bytes: int | None = None
 
+    @property
+    def n_tasks(self) -> int:
+        """Number of tasks of the stream."""
+        return self.reports[0].n_tasks
+
+    def matrix(self) -> NDArray[np.float64]:
+        """R[i, j], test accuracy on task i after training task j; NaN where there is none yet."""
+        R = np.full((self.n_tasks, self.n_tasks), math.nan)
+        for report in self.reports:
+            for score in report.scores:
+                if report.task >= 0 and score.split == "test" and score.accuracy is not None:
+                    R[score.task, report.task] = score.accuracy
+        return R
+
 
 def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
     """Run *trial*, yielding an outcome per task; the last is not ``running``. Never raises `Exception`."""
@@ -48,16 +66,11 @@ def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
         for report in reports_of(trial, data):
             reports.append(report)
             if report.task >= 0:
-                yield _outcome(reports, COMPLETE if report.task == len(report_tasks(report)) - 1 else RUNNING)
+                yield _outcome(reports, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)
     except Diverged as result:
         yield _outcome(reports, DIVERGED, str(result))
     except Exception as error:  # noqa: BLE001 - whatever a method raises is recorded as the trial's failure
         yield _outcome(reports, FAILED, _cause(error), traceback.format_exc())
-
-
-def report_tasks(report: TaskReport) -> list[int]:
-    """The tasks that *report* scores."""
-    return [score.task for score in report.scores if score.split == "test"]
 
 
 def _outcome(

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from orchestrator.estimate import Estimate
+from orchestrator.identity import names_of
 from orchestrator.progress import duration
 from results.schema import COMPLETE
 from sweeps.plan import Plan
@@ -25,10 +26,12 @@ def plan_table(
         Counter[tuple[str, str]](),
         Counter[tuple[str, str]](),
     )
+    titles = names_of(plan.trials)
     for trial in plan.trials:
-        planned[_row(trial)] += 1
-        complete[_row(trial)] += statuses.get(trial.id) == COMPLETE
-    new.update(_row(trial) for trial in todo)
+        row = titles[trial.id][0], trial.method
+        planned[row] += 1
+        complete[row] += statuses.get(trial.id) == COMPLETE
+    new.update((titles[trial.id][0], trial.method) for trial in todo)
     table = Table(box=None, padding=(0, 2, 0, 0), show_footer=True)
     table.add_column("scenario", footer="all")
     table.add_column("method")
@@ -41,10 +44,6 @@ def plan_table(
         table.add_row(shown, method, *(str(counts[row]) for counts in (planned, complete, new)))
         last = scenario
     return Group(table, Text("\n".join(["", *_notes(plan, todo, expected)])))
-
-
-def _row(trial: Trial) -> tuple[str, str]:
-    return trial.scenario.label, trial.method
 
 
 def _notes(plan: Plan, todo: Sequence[Trial], expected: Estimate) -> Iterator[str]:

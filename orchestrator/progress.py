@@ -17,7 +17,6 @@ from rich.table import Table
 from rich.text import Text
 
 from cl.metrics import UndefinedMetric, acc
-from orchestrator.matrix import matrix_of
 from orchestrator.outcome import Outcome
 from results.schema import COMPLETE, RUNNING
 from results.statistics import mean_interval
@@ -66,14 +65,14 @@ class Progress:
         self.ended[outcome.status] += 1
         self._work_done += self.work[trial.id]
         if outcome.status == COMPLETE:
-            accuracy = final_accuracy(matrix_of(outcome))
+            accuracy = final_accuracy(outcome.matrix())
             if accuracy is not None:
                 self._scores[self.cells[trial.id]].append(accuracy)
 
     def seconds_left(self) -> float | None:
         """Expected seconds until the last trial ends; None before anything has been learned."""
         learning = sum(
-            self.work[trial.id] * (len(outcome.reports) - 1) / max(1, len(matrix_of(outcome)))
+            self.work[trial.id] * (len(outcome.reports) - 1) / outcome.n_tasks
             for trial, outcome in self.running.values()
             if outcome is not None
         )
@@ -88,7 +87,7 @@ class Progress:
         parts = [f"{ended + len(self.cells) - len(self.work)}/{len(self.cells)} trials"]
         parts.append(f"{len(self.running)} running")
         parts += [f"{self.ended[status]} {status}" for status in ("failed", "diverged") if self.ended[status]]
-        left = self.seconds_left()
+        left = 0.0 if ended == len(self.work) else self.seconds_left()
         parts.append("time left: " + ("not known yet" if left is None else duration(left)))
         return ", ".join(parts)
 

@@ -10,14 +10,23 @@ from pathlib import Path
 
 from rich.console import Console
 
+from results.store import StoreError
+
 
 @contextmanager
 def chatter_to(log: Path) -> Iterator[Console]:
     """Send everything this process writes to *log* until the block ends; yield a console that still speaks.
 
     Redirects the file descriptors, since part of Ray writes to them from C++.
+
+    Raises:
+        StoreError: *log* cannot be written.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        raise StoreError(f"cannot write {log}: {error.strerror or error}") from error
     sys.stdout.flush()
     sys.stderr.flush()
     saved = os.dup(1), os.dup(2)

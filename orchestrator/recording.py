@@ -35,7 +35,7 @@ class Watcher(Protocol):
 class _Open:
     trial: Trial
     started_at: datetime
-    attempts: int = 1
+    attempts: int
     outcome: Outcome | None = None
     waiting_since: float | None = None  # when the first report came that is not on disk
 
@@ -53,6 +53,7 @@ class Recorder:
         tasks: number of tasks of each scenario.
         watcher: is told everything as well.
         in_process: the trials run in this process, without Ray: every report is written at once.
+        before: how often trials were started by earlier runs, by trial id.
     """
 
     store: Store
@@ -60,6 +61,7 @@ class Recorder:
     tasks: Mapping[ScenarioKey, int]
     watcher: Watcher
     in_process: bool = False
+    before: Mapping[str, int] = field(default_factory=dict)
     failed: int = 0
     _open: dict[str, _Open] = field(default_factory=dict)
 
@@ -69,7 +71,7 @@ class Recorder:
             self._open[trial.id].attempts += 1
             self._open[trial.id].started_at = datetime.now(UTC)
         else:
-            self._open[trial.id] = _Open(trial, datetime.now(UTC))
+            self._open[trial.id] = _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1)
         self._write_trial(trial, RUNNING, None)
         self.watcher.started(trial)
 
@@ -107,8 +109,7 @@ class Recorder:
 
     def _end(self, trial: Trial, status: str, outcome: Outcome) -> None:
         self.failed += status == FAILED
-        if outcome.reports:
-            self._write_reports(trial, outcome)
+        self._write_reports(trial, outcome)
         self._write_trial(trial, status, outcome)
         self._open.pop(trial.id, None)
 
@@ -117,7 +118,7 @@ class Recorder:
         self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
 
     def _write_trial(self, trial: Trial, status: str, outcome: Outcome | None) -> None:
-        state = self._open.get(trial.id, _Open(trial, datetime.now(UTC)))
+        state = self._open.get(trial.id, _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1))
         self.store.write_trial(
             _identity(trial, self.sweep)
             | _PROVENANCE

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from cl.datasets import DataError, Dataset, load
 from cl.streams import Stream, StreamError, make_stream
+from orchestrator.errors import PrepareError, ResourceError
 from orchestrator.estimate import work_of
-from orchestrator.identity import ScenarioKey, scenario_key
+from orchestrator.identity import ScenarioKey, names_of, scenario_key
 from orchestrator.local import run_local
 from orchestrator.progress import Progress, final_accuracy, shown
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
-from results.labels import label, varying
 from results.matrices import trial_matrices
 from results.schema import COMPLETE
 from results.store import Store
@@ -27,10 +28,6 @@ from sweeps.spec import Spec, dump_spec
 from sweeps.trials import Trial
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
-
-
-class PrepareError(Exception):
-    """The data of a sweep is missing, damaged or unfit for its scenarios; the message is ready to print."""
 
 
 @dataclass(frozen=True)
@@ -101,22 +98,6 @@ def _stream(trial: Trial, data: Data) -> Stream:
     )
 
 
-def _cells(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
-    """Scenario and cell of each trial: its method and the values that vary among *trials*."""
-    by_method: dict[str, list[Trial]] = {}
-    for trial in trials:
-        by_method.setdefault(trial.method, []).append(trial)
-    train, model = varying(t.train for t in trials), varying(t.model for t in trials)
-    cells = {}
-    for method, group in by_method.items():
-        names = varying(trial.hyperparameters for trial in group)
-        for trial in group:
-            head = label(method, trial.hyperparameters, names)
-            head = label(head, trial.model, model, prefix="model.")
-            cells[trial.id] = trial.scenario.label, label(head, trial.train, train, prefix="train.")
-    return {trial.id: cells[trial.id] for trial in trials}
-
-
 def _accuracy_before(store: Store, planned: Plan, todo: Sequence[Trial]) -> dict[str, float | None]:
     """The final accuracy of the planned trials that earlier runs completed."""
     ids = {trial.id for trial in planned.trials} - {trial.id for trial in todo}
@@ -141,7 +122,7 @@ def run_sweep(
     """Run *trials*, showing progress; return how many failed.
 
     Raises:
-        ClusterError: the cluster cannot be reached, or cannot run what was asked.
+        ResourceError: the cluster cannot be reached, or cannot run what was asked; this machine cannot.
         StoreError: rows cannot be written; what was recorded before is safe.
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
     """
@@ -149,11 +130,13 @@ def run_sweep(
         store.write_spec(dump_spec(prepared.spec))
         return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
-    progress = Progress(work, _cells(prepared.plan.trials), _accuracy_before(store, prepared.plan, trials))
-    runner = _local() if local else _on_ray(trials, store.paths.ray_log, address, retries)
+    progress = Progress(work, names_of(prepared.plan.trials), _accuracy_before(store, prepared.plan, trials))
+    runner = _local(trials) if local else _on_ray(trials, store.paths.ray_log, address, retries)
     with runner as (console, run), shown(progress, console) as watcher:
         store.write_spec(dump_spec(prepared.spec))
-        recorder = Recorder(store, prepared.spec.name, prepared.tasks, watcher, in_process=local)
+        recorder = Recorder(
+            store, prepared.spec.name, prepared.tasks, watcher, in_process=local, before=store.attempts()
+        )
         run(trials, prepared.data, recorder)
     return recorder.failed
 
@@ -162,7 +145,9 @@ Run = Callable[[Sequence[Trial], Data, Recorder], None]
 
 
 @contextmanager
-def _local() -> Iterator[tuple[Console, Run]]:
+def _local(trials: Sequence[Trial]) -> Iterator[tuple[Console, Run]]:
+    if any(trial.resources.gpu for trial in trials) and not torch.cuda.is_available():
+        raise ResourceError("resources: a trial asks for a GPU, but PyTorch finds none on this machine")
     yield Console(), run_local
 
 

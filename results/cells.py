@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from results.labels import Settings, label, order, varying
 from results.schema import COMPLETE
 
-__all__ = ["CellKey", "CellNames", "Setting", "group"]
+__all__ = ["CellKey", "CellNames", "Setting", "cell_key", "group"]
 
 Row: TypeAlias = Mapping[str, Any]
 
@@ -58,11 +58,12 @@ def group(rows: Iterable[Row]) -> Cells:
     """
     cells: Cells = {}
     for row in sorted(rows, key=lambda row: (row["seed"], row["status"] == COMPLETE, row["started_at"])):
-        cells.setdefault(_key(row), {})[row["seed"]] = row
+        cells.setdefault(cell_key(row), {})[row["seed"]] = row
     return cells
 
 
-def _key(row: Row) -> CellKey:
+def cell_key(row: Row) -> CellKey:
+    """The cell of a row of the trials table."""
     setting = Setting(
         row["scenario"],
         _canonical(row["scenario_settings"]),

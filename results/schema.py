@@ -161,7 +161,9 @@ SUMMARY = _schema(
     _column("n", _INT32, "seeds in the mean"),
     _column("reason", _TEXT, "why the metric is undefined, for all seeds or for those named", null=True),
     *(_column(status, _INT32, f"seeds of the cell that are {status}") for status in sorted(STATUSES)),
-    _column("missing", _INT32, "seeds that other cells of the sweep have started and this one has not"),
+    _column(
+        "missing", _INT32, "seeds that are planned, or that other cells have started, and this one has not"
+    ),
     **{f"definition.{name}": metric.definition for name, metric in METRICS.items()},
 )
 """One row per cell and metric: derived from the other tables, for export."""

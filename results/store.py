@@ -13,15 +13,16 @@ from uuid import uuid4
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from results.schema import ACCURACY, TASKS, TRIALS, to_table
+from results.schema import ACCURACY, COMPLETE, TASKS, TRIALS, to_table
 
 __all__ = ["RunNotFound", "Store", "StoreError", "SweepPaths", "open_run"]
 
-_STATUS = pa.schema([TRIALS.field("trial_id"), TRIALS.field("status")])
+_ID = pa.schema([TRIALS.field("trial_id")])
+_STATUS = pa.schema([TRIALS.field("trial_id"), TRIALS.field("status"), TRIALS.field("attempts")])
 
 
 class StoreError(Exception):
-    """Results cannot be read or written; ``str(error)`` is ready to print."""
+    """Results cannot be written, or are not there; ``str(error)`` is ready to print."""
 
 
 class RunNotFound(StoreError):  # noqa: N818 - reads as what happened
@@ -59,11 +60,6 @@ class SweepPaths:
         return self.root / "tasks"
 
     @property
-    def checkpoints(self) -> Path:
-        """Folder of unfinished trials' checkpoints."""
-        return self.root / "checkpoints"
-
-    @property
     def ray_log(self) -> Path:
         """What Ray itself has to say."""
         return self.root / "ray.log"
@@ -72,10 +68,6 @@ class SweepPaths:
         """The part of *table* that holds the trial's rows."""
         return self.root / table / f"{trial_id}.parquet"
 
-    def checkpoint(self, trial_id: str) -> Path:
-        """Folder of one trial's checkpoint."""
-        return self.checkpoints / trial_id
-
 
 class Store:
     """The tables of one sweep. Writing a trial's part again replaces it, so rows are exactly-once.
@@ -83,11 +75,15 @@ class Store:
     A part appears whole or not at all, whatever happens to the writer: readers of the folder (these methods,
     DuckDB, Polars, pandas, pyarrow.dataset) see the old part until the new one is complete.
 
-    Methods raise `StoreError` naming the file that cannot be written or read.
+    Methods raise `StoreError` naming the file that cannot be written.
+
+    Attributes:
+        damaged: parts that could not be read, each with the reason; tables are read without them.
     """
 
     def __init__(self, root: Path | str) -> None:
         self.paths = SweepPaths(Path(root))
+        self.damaged: dict[Path, str] = {}
         self._made: set[Path] = set()
 
     def write_trial(self, row: Mapping[str, Any]) -> None:
@@ -103,25 +99,52 @@ class Store:
         self._write(self.paths.part("tasks", trial_id), _part(TASKS, trial_id, rows))
 
     def write_spec(self, text: str) -> None:
-        """Write the resolved spec."""
-        self._put(self.paths.spec, pa.py_buffer(text.encode()))
+        """Write the resolved spec, unless it is there already."""
+        content = text.encode()
+        if not self.paths.spec.is_file() or self.paths.spec.read_bytes() != content:
+            self._put(self.paths.spec, pa.py_buffer(content))
 
     def trials(self) -> pa.Table:
         """All trials; empty if there are none."""
-        return _read(self.paths.trials, TRIALS)
+        return self._read(self.paths.trials, TRIALS)
 
     def accuracy(self) -> pa.Table:
         """All accuracy rows; empty if there are none."""
-        return _read(self.paths.accuracy, ACCURACY)
+        return self._read(self.paths.accuracy, ACCURACY)
 
     def tasks(self) -> pa.Table:
         """All task rows; empty if there are none."""
-        return _read(self.paths.tasks, TASKS)
+        return self._read(self.paths.tasks, TASKS)
 
     def statuses(self) -> dict[str, str]:
-        """The status of every trial that was ever started, by trial id."""
-        table = _read(self.paths.trials, _STATUS)
-        return dict(zip(table["trial_id"].to_pylist(), table["status"].to_pylist(), strict=True))
+        """The status of every trial that was ever started, by trial id.
+
+        A complete trial of which a part is gone or damaged has none: it must run again.
+        """
+        rows = self._read(self.paths.trials, _STATUS).select(["trial_id", "status"]).to_pylist()
+        whole = self._ids(self.paths.accuracy) & self._ids(self.paths.tasks)
+        return {
+            row["trial_id"]: row["status"]
+            for row in rows
+            if row["status"] != COMPLETE or row["trial_id"] in whole
+        }
+
+    def attempts(self) -> dict[str, int]:
+        """How often each trial was started, by trial id."""
+        rows = self._read(self.paths.trials, _STATUS).select(["trial_id", "attempts"]).to_pylist()
+        return {row["trial_id"]: row["attempts"] for row in rows}
+
+    def _ids(self, folder: Path) -> set[str]:
+        return set(self._read(folder, _ID)["trial_id"].to_pylist())
+
+    def _read(self, folder: Path, schema: pa.Schema) -> pa.Table:
+        tables = [schema.empty_table()]
+        for path in sorted(folder.glob("[!.]*.parquet")):
+            try:
+                tables.append(_read_part(path, schema))
+            except (pa.ArrowException, OSError, ValueError) as error:
+                self.damaged[path] = str(error).partition("\n")[0]
+        return pa.concat_tables(tables).combine_chunks()
 
     def _write(self, target: Path, table: pa.Table) -> None:
         sink = pa.BufferOutputStream()
@@ -179,21 +202,12 @@ def _replace(target: Path, content: pa.Buffer) -> None:
         raise
 
 
-def _read(folder: Path, schema: pa.Schema) -> pa.Table:
-    parts = [_read_part(path, schema) for path in sorted(folder.glob("[!.]*.parquet"))]
-    return pa.concat_tables([schema.empty_table(), *parts]).combine_chunks()
-
-
 def _read_part(path: Path, schema: pa.Schema) -> pa.Table:
     # One open file at a time: for parts of a few rows this takes half the time of pyarrow.dataset and of a
     # pool of threads, and an error belongs to one part.
-    try:
-        content = pa.BufferReader(path.read_bytes())
-        table = pq.ParquetFile(content).read(columns=schema.names, use_threads=False)
-        return table if table.schema.equals(schema) else _conformed(table, schema)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        reason = str(error).partition("\n")[0]
-        raise StoreError(f"cannot read {path}: {reason}") from error
+    content = pa.BufferReader(path.read_bytes())
+    table = pq.ParquetFile(content).read(columns=schema.names, use_threads=False)
+    return table if table.schema.equals(schema) else _conformed(table, schema)
 
 
 def _conformed(table: pa.Table, schema: pa.Schema) -> pa.Table:

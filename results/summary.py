@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,6 +18,8 @@ from results.schema import COMPLETE
 from results.statistics import Interval, mean_interval
 
 __all__ = ["CellSummary", "mean_matrix", "seed_list", "summarise"]
+
+NO_OUTPUT = "undefined in class-il: unseen classes have no output"
 
 _COLUMNS = [
     *("trial_id", "scenario", "kind", "scenario_settings", "data_digest", "results_version", "method"),
@@ -45,7 +48,7 @@ class CellSummary:
     seeds: Mapping[int, str]
     """Status by seed, ascending."""
     missing: tuple[int, ...]
-    """Seeds that other cells of the sweep have started and this one has not."""
+    """Seeds that are planned, or that other cells have started, and this cell has not started."""
     metrics: Mapping[str, Interval]
     """Over the complete seeds for which the metric is defined; absent where there is none."""
     reasons: Mapping[str, str]
@@ -91,14 +94,17 @@ def summarise(
     metrics: Sequence[str] = tuple(METRICS),
     scenarios: Sequence[str] = (),
     methods: Sequence[str] = (),
+    not_started: Sequence[Mapping[str, Any]] = (),
 ) -> list[CellSummary]:
     """The cells of a sweep, from its tables `TRIALS` and `ACCURACY` (test rows).
+
+    *not_started* holds what `TRIALS` would say to identify the trials that are still to come.
 
     They stand in the order of *scenarios* and *methods*, others after them as they were started. Metrics are
     computed per seed and then averaged; only complete trials enter. Intransigence is measured
     against the joint trial with the same scenario, data, model, training settings and seed.
     """
-    rows = trials.select(_COLUMNS).to_pylist()
+    rows = trials.select(_COLUMNS).to_pylist() + [_to_come(columns) for columns in not_started]
     complete = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
     matrices = trial_matrices(complete, accuracy)
     cells = group(rows)
@@ -108,7 +114,7 @@ def summarise(
     }
     joint = {key.setting: by_seed for key, by_seed in measured.items() if key.method == "joint"}
     names = CellNames(cells, scenarios=scenarios, methods=methods)
-    every_seed = sorted({seed for seeds in cells.values() for seed in seeds})
+    every_seed = sorted({row["seed"] for row in rows})
     summaries = []
     for key in sorted(cells, key=names.position):
         evidence = _evidence(measured[key], joint.get(key.setting, {}))
@@ -117,8 +123,8 @@ def summarise(
         summaries.append(
             CellSummary(
                 **_identity(key, kind, names),
-                seeds={seed: row["status"] for seed, row in cells[key].items()},
-                missing=tuple(seed for seed in every_seed if seed not in cells[key]),
+                seeds=(seeds := {s: row["status"] for s, row in cells[key].items() if row["status"]}),
+                missing=tuple(seed for seed in every_seed if seed not in seeds),
                 metrics={
                     name: mean_interval(score.values.values(), level)
                     for name, score in scores.items()
@@ -130,6 +136,17 @@ def summarise(
             )
         )
     return summaries
+
+
+def _to_come(columns: Mapping[str, Any]) -> dict[str, Any]:
+    """The row of a trial that has not started: after all others and without a status."""
+    return {
+        **columns,
+        "trial_id": "",
+        "n_tasks": 0,
+        "status": "",
+        "started_at": datetime.max.replace(tzinfo=UTC),
+    }
 
 
 class _Evidence(NamedTuple):
@@ -171,7 +188,7 @@ def _evidence(measured: Mapping[int, TrialMatrix], joint: Mapping[int, TrialMatr
 
 def _score(name: str, kind: str, method: str, evidence: Mapping[int, _Evidence]) -> _Score:
     """The metric of every seed that has one, and why the others have none."""
-    if reason := _undefined(name, kind, method):
+    if reason := _undefined(name, method):
         return _Score({}, reason)
     if not evidence:
         return _Score({}, "no complete trial")
@@ -180,16 +197,15 @@ def _score(name: str, kind: str, method: str, evidence: Mapping[int, _Evidence])
         try:
             values[seed] = _compute(name, arrays)
         except UndefinedMetric as error:
-            reasons.setdefault(str(error), []).append(seed)
+            unseen = kind == "class-il" and name in {"fwt", "fwt_gain"} and len(arrays.R) > 1
+            reasons.setdefault(NO_OUTPUT if unseen else str(error), []).append(seed)
     return _Score(values, _merged(reasons, everywhere=len(evidence)))
 
 
-def _undefined(name: str, kind: str, method: str) -> str:
+def _undefined(name: str, method: str) -> str:
     """Why the metric has no meaning here, whatever the accuracies; empty if it has."""
     if method == "joint" and name in {"bwt", "fm", "forgetting"}:
         return "undefined, since each task trains a fresh model"
-    if kind == "class-il" and name in {"fwt", "fwt_gain"}:
-        return "undefined in class-il: unseen classes have no output"
     return ""
 
 

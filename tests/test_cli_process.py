@@ -90,6 +90,27 @@ def test_a_reader_that_stops_early_gets_no_traceback():
         assert "Traceback" not in listing.stderr.read()
 
 
+def test_an_encoding_without_our_signs_shows_others_for_them():
+    with process("show", "--help", PYTHONIOENCODING="ascii") as showing:
+        out, err = showing.communicate(timeout=60)
+    assert showing.returncode == 0, err
+    assert "mean ? 95 % half-width" in " ".join(out.split())
+
+
+def test_a_full_disk_behind_the_output_is_one_message():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "cli", "list"],
+            stdout=full,
+            check=False,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=outside(),
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "clsweep: [Errno 28] No space left on device\n"
+
+
 def drawn_in_a_terminal(*arguments):
     """What a command draws in a terminal, and its exit code."""
     ours, its = pty.openpty()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -394,9 +395,29 @@ def test_streams_that_the_data_does_not_allow_are_refused_in_one_message(blobs):
     ]
 
 
-def test_results_that_cannot_be_written_end_the_sweep_with_their_place():
+@pytest.mark.parametrize("where", [["--local"], []])
+def test_results_that_cannot_be_written_end_the_sweep_with_their_place(where):
     Path("full").write_text("a file where a folder should be")
-    result = clsweep("run", spec(), "--local", "--storage", "full")
-    assert result.exit_code in (1, 2)
+    result = clsweep("run", spec(), *where, "--storage", "full")
+    assert result.exit_code == 1
     assert "cannot write full/tiny" in result.stderr
     assert "Traceback" not in result.output
+
+
+def test_a_finished_sweep_is_shown_from_storage_that_can_only_be_read(monkeypatch):
+    before = clsweep("run", spec(), "--local").output
+    monkeypatch.setattr(os, "replace", None)
+    again = clsweep("run", "tiny.yaml", "--local")
+    assert again.exit_code == 0
+    assert before.endswith(again.output.partition("\n")[2])
+
+
+def test_a_gpu_that_is_not_there_is_refused_before_anything_starts(monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    result = clsweep("run", spec(), "--local", "--set", "resources.gpu=0.5")
+    assert result.exit_code == 2
+    assert (
+        result.stderr
+        == "clsweep: resources: a trial asks for a GPU, but PyTorch finds none on this machine\n"
+    )
+    assert not Path("runs").exists()

@@ -6,6 +6,7 @@ import csv
 import io
 import re
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -163,13 +164,14 @@ def test_a_run_that_does_not_exist_is_refused_with_the_nearest_name():
     assert result.stderr == "clsweep: no run at runs/tinny; did you mean runs/tiny?\n"
 
 
-def test_a_damaged_part_is_named():
+def test_a_damaged_part_is_named_and_its_seed_is_missing():
     part = next(Path("runs/tiny/accuracy").iterdir())
     part.write_bytes(part.read_bytes()[:100])
-    result = clsweep("show", "runs/tiny")
-    assert result.exit_code == 2
-    assert f"cannot read {part}" in result.stderr
-    assert "Traceback" not in result.output
+    text = shown()
+    assert f"cannot read {part}" in text
+    assert "The next run repeats the trials whose parts cannot be read." in text
+    assert "trials: 1 not started" in text
+    assert "2/3" in text
 
 
 def test_a_damaged_spec_is_named_and_the_rows_are_shown_all_the_same():
@@ -236,7 +238,25 @@ def test_a_sweep_that_is_still_running_shows_what_is_there():
     assert "1 running" in shown()
 
 
-def test_a_folder_that_only_has_a_spec_shows_nothing_yet():
+def test_a_folder_that_only_has_a_spec_shows_what_is_to_come():
     shutil.rmtree("runs/tiny/trials")
     shutil.rmtree("runs/tiny/accuracy")
-    assert "no trials" in shown()
+    text = shown()
+    assert text.count("0/3") == 8
+    assert text.count("trials: 12 not started") == 2
+
+
+def test_seeds_and_cells_that_have_not_started_are_counted():
+    for row in store().trials().filter((pc.field("method") == "ewc") | (pc.field("seed") == 2)).to_pylist():
+        store().paths.part("trials", row["trial_id"]).unlink()
+    text = shown()
+    assert (text.count("2/3"), text.count("0/3")) == (4, 4)
+    assert text.count("trials: 8 not started") == 2
+
+
+def test_trials_of_other_data_are_not_shown():
+    row = store().trials().to_pylist()[0]
+    earlier = {"trial_id": "other", "data_digest": "other", "started_at": datetime(2020, 1, 1, tzinfo=UTC)}
+    whole = shown()
+    store().write_trial(row | earlier | {"status": "failed"})
+    assert shown() == whole + "1 trial of earlier settings is not shown; --all shows it.\n"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from commands import TINY
-from made import Watching, outcome
+from made import Watching, outcome, trial
 
-from orchestrator.identity import columns_of, of_spec, scenario_key
+from orchestrator.identity import columns_of, names_of, not_started, of_spec, scenario_key
 from orchestrator.recording import Recorder
-from results.schema import TRIALS
+from results.schema import TRIALS, to_table
 from results.store import Store
 from sweeps.plan import plan
 from sweeps.spec import load_spec
@@ -23,9 +25,9 @@ def recorded(tmp_path):
         spec = load_spec(str(tmp_path / "tiny.yaml"), overrides)
         trials = plan(spec, {("digits",): "d1g175"}).trials
         recorder = Recorder(Store(tmp_path / "run"), "tiny", {scenario_key(t): 2 for t in trials}, Watching())
-        for trial in trials:
-            recorder.started(trial)
-            recorder.reported(trial, outcome([0.5, None], [1.0, None], [0.5, 1.0], status="complete"))
+        for each in trials:
+            recorder.started(each)
+            recorder.reported(each, outcome([0.5, None], [1.0, None], [0.5, 1.0], status="complete"))
         return spec, recorder.store.trials()
 
     return record
@@ -60,6 +62,44 @@ def test_rows_of_other_settings_do_not_belong_to_a_spec(recorded, override, kept
     assert sorted(of_spec(both, changed)["trial_id"].to_pylist()) == sorted(trial.id for trial in ours)
 
 
+@pytest.mark.parametrize("change", [{"data_digest": "other"}, {"results_version": 0}])
+def test_rows_of_other_data_or_code_do_not_belong_to_a_spec_once_there_are_newer_ones(recorded, change):
+    spec, trials = recorded()
+    rows = trials.to_pylist()
+    earlier = rows[0]["started_at"] - timedelta(days=1)
+    old = [row | change | {"trial_id": f"old{k}", "started_at": earlier} for k, row in enumerate(rows)]
+    both = to_table(TRIALS, [*old, *rows])
+    assert of_spec(both, spec).equals(trials)
+    assert of_spec(to_table(TRIALS, old), spec).num_rows == 8, "of nothing newer, they are the present ones"
+
+
+def test_what_a_spec_plans_beyond_its_rows_has_not_started(recorded):
+    spec, trials = recorded()
+    rows = trials.to_pylist()
+    assert not_started(trials, spec) == []
+    [to_come] = not_started(to_table(TRIALS, rows[1:]), spec)
+    assert {name: rows[0][name] for name in to_come} == to_come
+    assert {row["data_digest"] for row in not_started(TRIALS.empty_table(), spec)} == {""}
+
+
+def test_trials_are_named_by_what_varies_among_them():
+    trials = [
+        trial("ewc", tasks=tasks, hyperparameters={"lambda": strength}, seed=seed)
+        for tasks in (2, 3)
+        for strength in (1.0, 10.0)
+        for seed in (0, 1)
+    ]
+    names = names_of(trials)
+    assert list(names) == [each.id for each in trials]
+    scenario = "class-il/split-digits"
+    assert list(dict.fromkeys(names.values())) == [
+        (f"{scenario} tasks=2", "ewc lambda=1"),
+        (f"{scenario} tasks=2", "ewc lambda=10"),
+        (f"{scenario} tasks=3", "ewc lambda=1"),
+        (f"{scenario} tasks=3", "ewc lambda=10"),
+    ]
+
+
 def test_a_run_without_trials_has_none_that_belong(recorded):
     spec, _ = recorded()
     assert of_spec(TRIALS.empty_table(), spec).num_rows == 0
@@ -67,5 +107,5 @@ def test_a_run_without_trials_has_none_that_belong(recorded):
 
 def test_the_columns_of_a_trial_are_columns_of_the_table(recorded):
     spec, _ = recorded()
-    for trial in plan(spec, {("digits",): "d"}).trials:
-        assert set(columns_of(trial)) <= set(TRIALS.names)
+    for each in plan(spec, {("digits",): "d"}).trials:
+        assert set(columns_of(each)) <= set(TRIALS.names)

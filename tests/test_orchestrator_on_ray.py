@@ -14,8 +14,9 @@ from made import Watching
 
 from cl.datasets import content_digest
 from cl.registry import METHODS
+from orchestrator.errors import ResourceError
 from orchestrator.local import run_local
-from orchestrator.on_ray import ClusterError, connected, run_on_ray
+from orchestrator.on_ray import connected, run_on_ray
 from orchestrator.recording import Recorder
 from orchestrator.sweep import prepare
 from results.store import Store
@@ -39,7 +40,7 @@ name: endings
 seeds: 1
 scenarios: [{kind: class-il, stream: split-digits, tasks: 3}]
 methods: [naive]
-model: {hidden: {grid: [[16], [1000000000000]]}}
+model: {hidden: {grid: [[16], [1000000, 1000000]]}}
 train: {iterations: 10, clip_norm: null, lr: {grid: [0.1, 1.0e30]}}
 """
 
@@ -191,7 +192,7 @@ def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
 )
 def test_a_cluster_that_cannot_be_joined_is_refused_at_once(address, message):
     start = time.monotonic()
-    with pytest.raises(ClusterError, match=message), connected([], address):
+    with pytest.raises(ResourceError, match=message), connected([], address):
         pass
     assert time.monotonic() - start < 5
 
@@ -202,7 +203,7 @@ def test_a_cluster_that_wants_a_token_is_refused_with_the_way_to_give_it(cluster
 
     monkeypatch.setattr(ray, "init", unauthenticated)
     monkeypatch.delenv("RAY_AUTH_MODE")
-    with pytest.raises(ClusterError, match="set RAY_AUTH_MODE=token"), connected([], cluster):
+    with pytest.raises(ResourceError, match="set RAY_AUTH_MODE=token"), connected([], cluster):
         pass
 
 

@@ -9,7 +9,6 @@ import pytest
 from made import outcome, trial
 from rich.console import Console
 
-from orchestrator.matrix import matrix_of
 from orchestrator.progress import Lines, Progress, duration, final_accuracy, shown
 
 NAIVE = [trial(seed=seed) for seed in range(3)]
@@ -104,8 +103,8 @@ def test_only_complete_trials_enter_the_means(progress):
 
 
 def test_a_matrix_with_a_hole_has_no_final_accuracy():
-    assert final_accuracy(matrix_of(complete(0.5, None))) is None
-    assert final_accuracy(matrix_of(complete(0.5, 1.0))) == 0.75
+    assert final_accuracy(complete(0.5, None).matrix()) is None
+    assert final_accuracy(complete(0.5, 1.0).matrix()) == 0.75
 
 
 def drawn(*, terminal):

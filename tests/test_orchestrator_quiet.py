@@ -10,6 +10,7 @@ import pytest
 from commands import outside
 
 from orchestrator.quiet import chatter_to
+from results.store import StoreError
 
 CHATTY = """
 import os, pathlib, sys
@@ -54,6 +55,13 @@ def test_the_terminal_is_back_after_an_error(tmp_path, capfd):
     os.write(1, b"back\n")
     os.write(2, b"here too\n")
     assert capfd.readouterr() == ("back\n", "here too\n")
+
+
+def test_a_log_that_cannot_be_written_is_named_before_anything_is_sent_there(tmp_path):
+    (tmp_path / "file").write_text("")
+    log = tmp_path / "file" / "ray.log"
+    with pytest.raises(StoreError, match=rf"^cannot write {log}: "), chatter_to(log):
+        pass
 
 
 def test_no_file_stays_open(tmp_path):

@@ -140,6 +140,24 @@ def test_a_trial_that_starts_over_has_an_attempt_more_and_the_time_of_the_last(r
     assert store.accuracy().num_rows == 6
 
 
+def test_attempts_of_earlier_runs_count(store):
+    recorder = Recorder(
+        store, "mine", {scenario_key(TRIAL): 2}, Watching(), before={TRIAL.id: 2, "another": 7}
+    )
+    recorder.started(TRIAL)
+    assert row(store)["attempts"] == 3
+    recorder.reported(TRIAL, COMPLETE)
+    assert row(store)["attempts"] == 3
+
+
+def test_a_trial_that_is_repeated_and_lost_at_once_keeps_no_rows_of_before(recorder, store):
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, COMPLETE)
+    recorder.started(TRIAL)
+    recorder.lost(TRIAL, "out of memory")
+    assert (row(store)["status"], store.accuracy().num_rows, store.tasks().num_rows) == ("failed", 0, 0)
+
+
 def test_a_lost_trial_has_failed_with_its_cause_and_keeps_what_it_reported(recorder, store):
     recorder.started(TRIAL)
     recorder.reported(TRIAL, RUNNING)

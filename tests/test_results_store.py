@@ -94,7 +94,22 @@ def test_statuses_tell_the_state_of_every_trial(tmp_path):
     store = Store(tmp_path)
     for trial_id, status in (("t1", RUNNING), ("t2", FAILED), ("t1", COMPLETE)):
         store.write_trial(trial(trial_id, status))
+    store.write_accuracy("t1", accuracy())
+    store.write_tasks("t1", [task(0)])
     assert store.statuses() == {"t1": COMPLETE, "t2": FAILED}
+
+
+@pytest.mark.parametrize("table", ["trials", "accuracy", "tasks"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda part: part.write_bytes(part.read_bytes()[:50])])
+def test_a_complete_trial_of_which_a_part_is_gone_or_damaged_has_no_status(tmp_path, table, damage):
+    store = Store(tmp_path)
+    for trial_id in ("t1", "t2"):
+        store.write_accuracy(trial_id, accuracy())
+        store.write_tasks(trial_id, [task(0)])
+        store.write_trial(trial(trial_id, attempts=3))
+    damage(store.paths.part(table, "t2"))
+    assert store.statuses() == {"t1": COMPLETE}
+    assert store.attempts()["t1"] == 3
 
 
 @settings(max_examples=20, deadline=None)
@@ -199,13 +214,22 @@ def test_a_part_that_cannot_be_written_is_named_and_the_old_one_stays(tmp_path, 
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a part"])
-def test_a_damaged_part_is_named(tmp_path, content):
+def test_a_damaged_part_is_named_and_the_others_are_read(tmp_path, content):
     store = Store(tmp_path)
     for trial_id in ("t1", "t2", "t3"):
         store.write_trial(trial(trial_id))
     (tmp_path / "trials" / "t2.parquet").write_bytes(content)
-    with pytest.raises(StoreError, match=r"^cannot read \S*trials/t2\.parquet: "):
-        store.trials()
+    assert store.trials()["trial_id"].to_pylist() == ["t1", "t3"]
+    assert list(store.damaged) == [store.paths.part("trials", "t2")]
+    assert all(store.damaged.values()), "each with the reason"
+
+
+def test_a_folder_among_the_parts_is_named(tmp_path):
+    store = Store(tmp_path)
+    store.write_accuracy("t1", accuracy())
+    (tmp_path / "accuracy" / "stray.parquet").mkdir()
+    assert store.accuracy().num_rows == 30
+    assert [path.name for path in store.damaged] == ["stray.parquet"]
 
 
 def test_a_part_cut_short_is_named(tmp_path):
@@ -213,8 +237,8 @@ def test_a_part_cut_short_is_named(tmp_path):
     store.write_accuracy("t1", accuracy())
     part = store.paths.part("accuracy", "t1")
     part.write_bytes(part.read_bytes()[:-100])
-    with pytest.raises(StoreError, match=r"accuracy/t1\.parquet"):
-        store.accuracy()
+    assert store.accuracy().num_rows == 0
+    assert list(store.damaged) == [part]
 
 
 def test_a_part_written_before_a_column_existed_has_null_there(tmp_path):
@@ -224,14 +248,14 @@ def test_a_part_written_before_a_column_existed_has_null_there(tmp_path):
     pq.write_table(old, store.paths.part("tasks", "t0"))
     assert store.tasks()["memory_examples"].to_pylist() == [None, None]
     pq.write_table(old.drop_columns(["steps"]), store.paths.part("tasks", "t0"))
-    with pytest.raises(StoreError, match=r"cannot read \S*tasks/t0\.parquet: no column steps"):
-        store.tasks()
+    assert store.tasks().num_rows == 1
+    assert store.damaged == {store.paths.part("tasks", "t0"): "no column steps"}
 
 
 def test_a_misspelt_run_is_answered_with_the_nearest_one(tmp_path):
     Store(tmp_path / "quickstart").write_trial(trial("t1"))
     (tmp_path / "notes").mkdir()
-    assert open_run(tmp_path / "quickstart").statuses() == {"t1": COMPLETE}
+    assert open_run(tmp_path / "quickstart").trials()["trial_id"].to_pylist() == ["t1"]
     with pytest.raises(RunNotFound, match=r"no run at \S*/quikstart; did you mean \S*/quickstart\?"):
         open_run(tmp_path / "quikstart")
     with pytest.raises(RunNotFound, match=r"runs in \S+: quickstart$"):
@@ -247,12 +271,20 @@ def test_a_run_that_has_not_started_a_trial_is_a_run(tmp_path):
 
 def test_every_path_lies_in_the_folder_of_the_sweep():
     paths = Store(Path("runs/x")).paths
-    assert [paths.spec, paths.ray_log, paths.checkpoint("t1"), paths.part("tasks", "t1")] == [
+    assert [paths.spec, paths.ray_log, paths.part("tasks", "t1")] == [
         Path("runs/x/sweep.yaml"),
         Path("runs/x/ray.log"),
-        Path("runs/x/checkpoints/t1"),
         Path("runs/x/tasks/t1.parquet"),
     ]
+
+
+def test_a_spec_that_is_there_already_is_not_written_again(tmp_path, monkeypatch):
+    store = Store(tmp_path)
+    store.write_spec("name: x\n")
+    monkeypatch.setattr(os, "replace", None)
+    store.write_spec("name: x\n")
+    with pytest.raises(TypeError):
+        store.write_spec("name: y\n")
 
 
 def test_thousands_of_parts_are_written_and_read_at_once(tmp_path):

@@ -190,26 +190,39 @@ def test_a_metric_that_some_seeds_lack_is_the_mean_of_the_others_and_names_the_s
     assert cell.reasons["acc"] == "seed 2: R[0, 1] is missing"
 
 
-@pytest.mark.parametrize(
-    ("method", "kind", "undefined", "reason"),
-    [
-        (
-            "joint",
-            "domain-il",
-            {"bwt", "fm", "forgetting"},
-            "undefined, since each task trains a fresh model",
-        ),
-        ("naive", "class-il", {"fwt", "fwt_gain"}, "undefined in class-il: unseen classes have no output"),
-    ],
-)
-def test_a_metric_without_meaning_is_null_whatever_the_accuracies(method, kind, undefined, reason):
-    R = [[1.0, 0.5], [0.5, 0.5]]
-    rows = Rows().add(method, 0, R, untrained=[0.5, 0.5], kind=kind)
-    if method != "joint":
-        rows.add("joint", 0, R, kind=kind)
+def test_a_metric_without_meaning_is_null_whatever_the_accuracies():
+    rows = Rows().add("joint", 0, [[1.0, 0.5], [0.5, 0.5]], untrained=[0.5, 0.5])
+    undefined = {"bwt", "fm", "forgetting"}
     cell = rows.summarise()[0]
-    assert cell.reasons == dict.fromkeys(undefined, reason)
+    assert cell.reasons == dict.fromkeys(undefined, "undefined, since each task trains a fresh model")
     assert cell.metrics.keys() == METRICS.keys() - undefined
+
+
+@pytest.mark.parametrize(
+    ("before_it_is_learned", "undefined"), [(NAN, {"fwt", "fwt_gain"}), (0.25, set[str]())]
+)
+def test_forward_transfer_in_class_il_needs_outputs_for_unseen_tasks(before_it_is_learned, undefined):
+    R = [[1.0, 0.5], [before_it_is_learned, 0.5]]
+    rows = Rows().add("naive", 0, R, untrained=[0.5, before_it_is_learned], kind="class-il")
+    cell = rows.add("joint", 0, R, kind="class-il").summarise()[0]
+    assert cell.reasons == dict.fromkeys(undefined, "undefined in class-il: unseen classes have no output")
+    assert cell.metrics.keys() == METRICS.keys() - undefined
+
+
+def test_what_has_not_started_is_missing_and_a_cell_of_its_own_if_it_is_alone():
+    rows = Rows().add("naive", 0, [[1.0, 0.5], [0.5, 0.75]])
+    known = to_table(TRIALS, rows.trials).to_pylist()[0]
+    cells = rows.summarise(
+        not_started=[
+            known | {"seed": 1},
+            known | {"method": "replay"},
+            known | {"method": "replay", "seed": 1},
+        ]
+    )
+    assert [(cell.method, cell.n, cell.planned, cell.missing) for cell in cells] == [
+        ("naive", 1, 2, (1,)),
+        ("replay", 0, 2, (0, 1)),
+    ]
 
 
 def test_a_single_task_has_an_accuracy_and_no_transfer():
