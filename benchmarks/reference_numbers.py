@@ -9,6 +9,7 @@ independent implementations gave on the same data, model and settings: a plain P
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from orchestrator.showing import shown
 from results.store import open_run
-from results.summary import CellSummary, summarise
+from results.summary import CellSummary
 
 RUN = Path("runs/fashion-mnist")
 EXPECTED = {  # method: plain PyTorch, Avalanche, lowest and highest mean we accept
@@ -29,10 +31,12 @@ EXPECTED = {  # method: plain PyTorch, Avalanche, lowest and highest mean we acc
 
 def main() -> int:
     """Print the comparison; return 1 if a mean lies outside its range."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data-dir", type=Path, help="where Fashion-MNIST is, or is downloaded to")
+    data_dir = parser.parse_args().data_dir
     command = [sys.executable, "-m", "cli", "run", "fashion-mnist", "--storage", str(RUN.parent)]
-    subprocess.run(command, check=True)
-    store = open_run(RUN)
-    cells = {cell.label: cell for cell in summarise(store.trials(), store.accuracy())}
+    subprocess.run(command + (["--data-dir", str(data_dir)] if data_dir else []), check=True)
+    cells = {cell.label: cell for cell in shown(open_run(RUN)).cells}
     table = Table(title="class-il/split-fashion-mnist: mean ± 95 % half-width")
     for column in ("method", "n", "ACC", "BWT", "plain PyTorch", "Avalanche", "accepted", ""):
         table.add_column(column, justify="left" if column == "method" else "right")

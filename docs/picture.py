@@ -16,10 +16,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
+from orchestrator.showing import shown
 from results.store import open_run
-from results.summary import summarise
 from results.tables import summary_tables
-from sweeps.spec import load_spec
 
 WIDTH = 100
 
@@ -35,11 +34,7 @@ def picture(run: Path) -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(Text.assemble(("$ ", "dim"), f"clsweep run {run.name}"), end="\n\n")
-    spec = load_spec(str(run))
-    cells = summarise(
-        store.trials(), store.accuracy(), scenarios=spec.scenario_labels, methods=spec.method_names
-    )
-    tables = summary_tables(cells, width=WIDTH)
+    tables = summary_tables(shown(store).cells, width=WIDTH)
     for position, table in enumerate(tables):
         console.print(*([""] if position else []), table, sep="\n")
     svg = console.export_svg(title="clsweep", unique_id="clsweep")
