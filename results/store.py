@@ -157,6 +157,7 @@ class Store:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._made.add(target.parent)
             _replace(target, content)
+            self.damaged.pop(target, None)
         except OSError as error:
             raise StoreError(f"cannot write {target}: {error.strerror or error}") from error
 

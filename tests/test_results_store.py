@@ -222,6 +222,8 @@ def test_a_damaged_part_is_named_and_the_others_are_read(tmp_path, content):
     assert store.trials()["trial_id"].to_pylist() == ["t1", "t3"]
     assert list(store.damaged) == [store.paths.part("trials", "t2")]
     assert all(store.damaged.values()), "each with the reason"
+    store.write_trial(trial("t2"))
+    assert store.damaged == {}
 
 
 def test_a_folder_among_the_parts_is_named(tmp_path):
