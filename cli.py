@@ -142,18 +142,16 @@ def plan(
     from orchestrator.estimate import estimate
     from orchestrator.planning import plan_table
     from orchestrator.recording import missing
-    from results.store import Store, StoreError
+    from orchestrator.showing import damage
+    from results.store import Store
 
     store = Store(storage / prepared.spec.name)
-    try:
-        statuses, timings = store.statuses(), store.trials().to_pylist()
-    except StoreError as error:
-        _fail(str(error), WRONG_REQUEST)
+    statuses, timings = store.statuses(), store.trials().to_pylist()
     todo = missing(prepared.plan.trials, statuses)
     expected = estimate(todo, prepared.data, prepared.tasks, timings)
     Console().print(plan_table(prepared.plan, statuses, todo, expected))
-    for path, reason in store.damaged.items():
-        print(f"cannot read {path}: {reason}")
+    for note in damage(store):
+        print(note)
 
 
 @app.command()

@@ -103,11 +103,13 @@ def main() -> None:
     trials = sweep_of(data, arguments.data_dir, seeds=seeds, iterations=iterations).plan.trials
     ratios = []
     for each in range(rounds):
-        if each % 2:  # in turns, since a busy machine may be getting slower or faster
-            ours = sweep_s(data, arguments.data_dir, seeds=seeds, iterations=iterations)
-        pool = pool_s(trials, arguments.data_dir)
-        if not each % 2:
-            ours = sweep_s(data, arguments.data_dir, seeds=seeds, iterations=iterations)
+        sides = {
+            "pool": lambda: pool_s(trials, arguments.data_dir),
+            "sweep": lambda: sweep_s(data, arguments.data_dir, seeds=seeds, iterations=iterations),
+        }
+        # They take turns in who goes first, since a busy machine may be getting slower or faster.
+        seconds = {name: sides[name]() for name in (sides if each % 2 == 0 else reversed(sides))}
+        pool, ours = seconds["pool"], seconds["sweep"]
         ratios.append(pool / ours)
         print(
             f"round {each}: pool {pool:.1f} s, sweep {ours:.1f} s, pool/sweep {pool / ours:.3f}", flush=True

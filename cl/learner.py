@@ -121,7 +121,7 @@ class Learner:
         It moves what a batch of *task* may move.
 
         Raises:
-            Diverged: the gradient's norm is not finite.
+            Diverged: the norm is not finite.
         """
         gradient, scale = self.model.gradient, 1.0
         if self.train.clip_norm is not None:

@@ -238,13 +238,13 @@ class MLP(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Move like any module (`to`, `double`), then point the views at the moved vector."""
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call] # torch declares no types for it
         self._bind()
         return self
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         """Be copied or unpickled like any module, then point the views at the copied vector."""
-        super().__setstate__(state)  # type: ignore[no-untyped-call]
+        super().__setstate__(state)  # type: ignore[no-untyped-call] # torch declares no types for it
         self._bind()
 
     def _bind(self) -> None:

@@ -74,7 +74,7 @@ def learn(
     The caller decides what happens between tasks: it may record, stop, or go on.
 
     Raises:
-        Diverged: the loss or a weight is not finite.
+        Diverged: the loss, a weight or the norm of a gradient that is to be clipped is not finite.
     """
     learner = Learner(stream, model, train, seed=seed, device=torch.device(device))
     start = time.perf_counter()

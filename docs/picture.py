@@ -27,7 +27,7 @@ def picture(run: Path) -> str:
     """The summary tables of *run* as an SVG of `WIDTH` columns.
 
     Raises:
-        StoreError: there is no run in that folder, or it cannot be read.
+        StoreError: there is no run in that folder.
     """
     store = open_run(run)
     console = Console(

@@ -47,33 +47,24 @@ def columns_of(trial: Trial) -> dict[str, Any]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
-def of_spec(trials: pa.Table, spec: Spec) -> pa.Table:
-    """The rows of *trials* that *spec* plans, on the data and with the code of their scenario's last trial.
+def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]]]:
+    """The rows of *trials* that *spec* plans, and the columns that identify what it plans beyond them.
 
-    A run's folder keeps the trials of earlier settings and data; they do not belong in its present tables.
+    A run's folder keeps the trials of earlier settings, data and code, which do not belong in its present
+    tables: of a scenario's rows, those count that share data and code with the one started last.
     """
-    planned = {tuple(columns.values()) for columns in _planned(spec)}
+    planned = {tuple(columns.values()): columns for columns in _planned(spec)}
     rows = trials.to_pylist()
-    ours = [tuple(row[name] for name in _COLUMNS) in planned for row in rows]
-    last = {
-        _scenario(row): _origin(row)
-        for row, is_ours in sorted(zip(rows, ours, strict=True), key=lambda each: each[0]["started_at"])
-        if is_ours
-    }
-    kept = [is_ours and _origin(row) == last[_scenario(row)] for row, is_ours in zip(rows, ours, strict=True)]
-    return trials.filter(pa.array(kept, pa.bool_()))
-
-
-def not_started(current: pa.Table, spec: Spec) -> list[dict[str, Any]]:
-    """What identifies the trials that *spec* plans beyond the rows *current*, by column."""
-    rows = current.to_pylist()
-    started = {tuple(row[name] for name in _COLUMNS) for row in rows}
-    last = {_scenario(row): _origin(row) for row in rows}
-    return [
+    ours = [row for row in rows if _identity(row) in planned]
+    last = {_scenario(row): _origin(row) for row in sorted(ours, key=lambda row: row["started_at"])}
+    kept = [_identity(row) in planned and _origin(row) == last[_scenario(row)] for row in rows]
+    started = {_identity(row) for row, is_kept in zip(rows, kept, strict=True) if is_kept}
+    to_come = [
         columns | dict(zip(_ORIGIN, last.get(_scenario(columns), ("", RESULTS_VERSION)), strict=True))
-        for columns in _planned(spec)
-        if tuple(columns.values()) not in started
+        for identity, columns in planned.items()
+        if identity not in started
     ]
+    return trials.filter(pa.array(kept, pa.bool_())), to_come
 
 
 def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
@@ -85,12 +76,15 @@ def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
         for position, trial in enumerate(trials)
     ]
     names = CellNames(group(rows))
-    return {
-        row["trial_id"]: (names.scenario(key), names.line(key)) for row in rows for key in [cell_key(row)]
-    }
+    keys = {row["trial_id"]: cell_key(row) for row in rows}
+    return {trial_id: (names.scenario(key), names.line(key)) for trial_id, key in keys.items()}
 
 
 _ORIGIN = ("data_digest", "results_version")
+
+
+def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(row[name] for name in _COLUMNS)
 
 
 def _origin(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -26,12 +26,12 @@ def plan_table(
         Counter[tuple[str, str]](),
         Counter[tuple[str, str]](),
     )
-    titles = names_of(plan.trials)
+    names = names_of(plan.trials)
+    rows = {trial.id: (names[trial.id][0], trial.method) for trial in plan.trials}
     for trial in plan.trials:
-        row = titles[trial.id][0], trial.method
-        planned[row] += 1
-        complete[row] += statuses.get(trial.id) == COMPLETE
-    new.update((titles[trial.id][0], trial.method) for trial in todo)
+        planned[rows[trial.id]] += 1
+        complete[rows[trial.id]] += statuses.get(trial.id) == COMPLETE
+    new.update(rows[trial.id] for trial in todo)
     table = Table(box=None, padding=(0, 2, 0, 0), show_footer=True)
     table.add_column("scenario", footer="all")
     table.add_column("method")

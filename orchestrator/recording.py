@@ -71,7 +71,7 @@ class Recorder:
             self._open[trial.id].attempts += 1
             self._open[trial.id].started_at = datetime.now(UTC)
         else:
-            self._open[trial.id] = _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1)
+            self._open[trial.id] = self._first(trial)
         self._write_trial(trial, RUNNING, None)
         self.watcher.started(trial)
 
@@ -113,12 +113,15 @@ class Recorder:
         self._write_trial(trial, status, outcome)
         self._open.pop(trial.id, None)
 
+    def _first(self, trial: Trial) -> _Open:
+        return _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1)
+
     def _write_reports(self, trial: Trial, outcome: Outcome) -> None:
         self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
         self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
 
     def _write_trial(self, trial: Trial, status: str, outcome: Outcome | None) -> None:
-        state = self._open.get(trial.id, _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1))
+        state = self._open.get(trial.id, self._first(trial))
         self.store.write_trial(
             _identity(trial, self.sweep)
             | _PROVENANCE

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from orchestrator.identity import not_started, of_spec
+from orchestrator.identity import of_spec
 from results.schema import COMPLETE
 from results.store import Store
 from results.summary import CellSummary, summarise
@@ -26,15 +26,13 @@ class Shown:
 
 
 def shown(store: Store, *, everything: bool = False) -> Shown:
-    """Summarise the trials that the run's spec plans now; *everything* adds those of earlier settings.
-
-    Raises:
-        StoreError: the run's folder cannot be read.
-    """
+    """Summarise the trials that the run's spec plans now; *everything* adds those of earlier settings."""
     accuracy = store.accuracy()
     trials = _with_rows(store.trials(), accuracy)
     spec, notes = _spec_of(store)
-    current = trials if everything or spec is None else of_spec(trials, spec)
+    current, to_come = of_spec(trials, spec) if spec else (trials, [])
+    if everything:
+        current = trials
     if hidden := len(trials) - len(current):
         notes.append(
             "1 trial of earlier settings is not shown; --all shows it."
@@ -46,9 +44,9 @@ def shown(store: Store, *, everything: bool = False) -> Shown:
         accuracy,
         scenarios=spec.scenario_labels if spec else (),
         methods=spec.method_names if spec else (),
-        not_started=not_started(current, spec) if spec else (),
+        not_started=to_come,
     )
-    return Shown(cells, current, (*notes, *_damage(store)))
+    return Shown(cells, current, (*notes, *damage(store)))
 
 
 def _with_rows(trials: pa.Table, accuracy: pa.Table) -> pa.Table:
@@ -67,7 +65,8 @@ def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:
         return None, [f"Trials of all settings are shown, since the spec does not load: {error}"]
 
 
-def _damage(store: Store) -> Iterator[str]:
+def damage(store: Store) -> Iterator[str]:
+    """The parts that *store* could not read, and what becomes of them."""
     for path, reason in store.damaged.items():
         yield f"cannot read {path}: {reason}"
     if store.damaged:

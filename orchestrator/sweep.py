@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pyarrow as pa
 import torch
 from rich.console import Console
 
@@ -98,11 +99,12 @@ def _stream(trial: Trial, data: Data) -> Stream:
     )
 
 
-def _accuracy_before(store: Store, planned: Plan, todo: Sequence[Trial]) -> dict[str, float | None]:
-    """The final accuracy of the planned trials that earlier runs completed."""
+def _accuracy_before(
+    store: Store, before: pa.Table, planned: Plan, todo: Sequence[Trial]
+) -> dict[str, float | None]:
+    """The final accuracy of the planned trials that earlier runs completed; *before* are their rows."""
     ids = {trial.id for trial in planned.trials} - {trial.id for trial in todo}
-    rows = store.trials().select(["trial_id", "n_tasks", "status"]).to_pylist() if ids else []
-    tasks = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
+    tasks = {row["trial_id"]: row["n_tasks"] for row in before.to_pylist() if row["status"] == COMPLETE}
     known = {trial_id: n_tasks for trial_id, n_tasks in tasks.items() if trial_id in ids}
     if not known:
         return {}
@@ -130,12 +132,15 @@ def run_sweep(
         store.write_spec(dump_spec(prepared.spec))
         return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
-    progress = Progress(work, names_of(prepared.plan.trials), _accuracy_before(store, prepared.plan, trials))
+    before = store.trials().select(["trial_id", "n_tasks", "status", "attempts"])
+    accuracy = _accuracy_before(store, before, prepared.plan, trials)
+    progress = Progress(work, names_of(prepared.plan.trials), accuracy)
+    attempts = dict(zip(before["trial_id"].to_pylist(), before["attempts"].to_pylist(), strict=True))
     runner = _local(trials) if local else _on_ray(trials, store.paths.ray_log, address, retries)
     with runner as (console, run), shown(progress, console) as watcher:
         store.write_spec(dump_spec(prepared.spec))
         recorder = Recorder(
-            store, prepared.spec.name, prepared.tasks, watcher, in_process=local, before=store.attempts()
+            store, prepared.spec.name, prepared.tasks, watcher, in_process=local, before=attempts
         )
         run(trials, prepared.data, recorder)
     return recorder.failed

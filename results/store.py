@@ -18,7 +18,7 @@ from results.schema import ACCURACY, COMPLETE, TASKS, TRIALS, to_table
 __all__ = ["RunNotFound", "Store", "StoreError", "SweepPaths", "open_run"]
 
 _ID = pa.schema([TRIALS.field("trial_id")])
-_STATUS = pa.schema([TRIALS.field("trial_id"), TRIALS.field("status"), TRIALS.field("attempts")])
+_STATUS = pa.schema([TRIALS.field("trial_id"), TRIALS.field("status")])
 
 
 class StoreError(Exception):
@@ -121,18 +121,13 @@ class Store:
 
         A complete trial of which a part is gone or damaged has none: it must run again.
         """
-        rows = self._read(self.paths.trials, _STATUS).select(["trial_id", "status"]).to_pylist()
+        rows = self._read(self.paths.trials, _STATUS).to_pylist()
         whole = self._ids(self.paths.accuracy) & self._ids(self.paths.tasks)
         return {
             row["trial_id"]: row["status"]
             for row in rows
             if row["status"] != COMPLETE or row["trial_id"] in whole
         }
-
-    def attempts(self) -> dict[str, int]:
-        """How often each trial was started, by trial id."""
-        rows = self._read(self.paths.trials, _STATUS).select(["trial_id", "attempts"]).to_pylist()
-        return {row["trial_id"]: row["attempts"] for row in rows}
 
     def _ids(self, folder: Path) -> set[str]:
         return set(self._read(folder, _ID)["trial_id"].to_pylist())

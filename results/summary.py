@@ -119,11 +119,12 @@ def summarise(
     for key in sorted(cells, key=names.position):
         evidence = _evidence(measured[key], joint.get(key.setting, {}))
         kind = next(iter(cells[key].values()))["kind"]
+        seeds = {seed: row["status"] for seed, row in cells[key].items() if row["status"]}
         scores = {name: _score(name, kind, key.method, evidence) for name in metrics}
         summaries.append(
             CellSummary(
                 **_identity(key, kind, names),
-                seeds=(seeds := {s: row["status"] for s, row in cells[key].items() if row["status"]}),
+                seeds=seeds,
                 missing=tuple(seed for seed in every_seed if seed not in seeds),
                 metrics={
                     name: mean_interval(score.values.values(), level)

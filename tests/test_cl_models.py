@@ -176,7 +176,7 @@ def test_parameters_are_counted_as_in_separate_layers():
     assert len(model.theta) == 784 * 256 + 256 + 256 * 256 + 256 + 256 * 10 + 10
 
 
-@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])  # noqa: S301 - our own bytes
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])  # noqa: S301 - what this test has just written
 def test_a_copy_is_a_model_of_its_own(copied):
     original = single_head()
     model = copied(original)

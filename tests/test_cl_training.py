@@ -146,6 +146,15 @@ def test_a_weight_that_is_not_finite_ends_the_trial_as_diverged_though_no_later_
         reports(huge, train=wild, settings=SplitSettings(tasks=1).resolved())
 
 
+def test_a_gradient_too_large_to_be_clipped_ends_the_trial_as_diverged(blobs):
+    """Its square overflows, though the loss and every weight are finite."""
+    x_train, x_test = (x.astype(np.float32) * np.float32(1e32) for x in (blobs.x_train, blobs.x_test))
+    huge = Dataset(x_train, blobs.y_train, x_test, blobs.y_test, scale=1.0)
+    clipped = TrainSettings(iterations=1, batch_size=16, clip_norm=1.0)
+    with pytest.raises(Diverged, match=r"the gradient's norm was inf in task 0"):
+        reports(huge, train=clipped, settings=SplitSettings(tasks=1).resolved())
+
+
 def rows(x):
     """Each example as something that can be compared and sorted."""
     return [tuple(row) for row in x.tolist()]

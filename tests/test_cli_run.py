@@ -201,6 +201,8 @@ def test_a_trial_whose_process_was_lost_with_the_driver_is_run_again():
     assert "tiny: 4 trials, 3 of them done before" in result.output
     assert set(store().statuses().values()) == {"complete"}
     assert store().accuracy().num_rows == 4 * 12
+    attempts = {row["method"]: row["attempts"] for row in store().trials().to_pylist()}
+    assert attempts == {"naive": 1, "joint": 1, "ewc": 2, "replay": 1}
 
 
 @pytest.mark.usefixtures("failing_ewc")

@@ -8,7 +8,7 @@ import pytest
 from commands import TINY
 from made import Watching, outcome, trial
 
-from orchestrator.identity import columns_of, names_of, not_started, of_spec, scenario_key
+from orchestrator.identity import columns_of, names_of, of_spec, scenario_key
 from orchestrator.recording import Recorder
 from results.schema import TRIALS, to_table
 from results.store import Store
@@ -36,7 +36,7 @@ def recorded(tmp_path):
 def test_all_rows_of_the_spec_that_was_run_belong_to_it(recorded):
     spec, trials = recorded()
     assert trials.num_rows == 8
-    assert of_spec(trials, spec).equals(trials)
+    assert of_spec(trials, spec)[0].equals(trials)
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_all_rows_of_the_spec_that_was_run_belong_to_it(recorded):
 def test_rows_of_other_settings_do_not_belong_to_a_spec(recorded, override, kept):
     _, trials = recorded()
     changed, both = recorded(override)
-    assert of_spec(trials, changed).num_rows == kept
+    assert of_spec(trials, changed)[0].num_rows == kept
     ours = plan(changed, {("digits",): "d1g175"}).trials
-    assert sorted(of_spec(both, changed)["trial_id"].to_pylist()) == sorted(trial.id for trial in ours)
+    assert sorted(of_spec(both, changed)[0]["trial_id"].to_pylist()) == sorted(trial.id for trial in ours)
 
 
 @pytest.mark.parametrize("change", [{"data_digest": "other"}, {"results_version": 0}])
@@ -69,17 +69,19 @@ def test_rows_of_other_data_or_code_do_not_belong_to_a_spec_once_there_are_newer
     earlier = rows[0]["started_at"] - timedelta(days=1)
     old = [row | change | {"trial_id": f"old{k}", "started_at": earlier} for k, row in enumerate(rows)]
     both = to_table(TRIALS, [*old, *rows])
-    assert of_spec(both, spec).equals(trials)
-    assert of_spec(to_table(TRIALS, old), spec).num_rows == 8, "of nothing newer, they are the present ones"
+    assert of_spec(both, spec)[0].equals(trials)
+    assert of_spec(to_table(TRIALS, old), spec)[0].num_rows == 8, (
+        "of nothing newer, they are the present ones"
+    )
 
 
 def test_what_a_spec_plans_beyond_its_rows_has_not_started(recorded):
     spec, trials = recorded()
     rows = trials.to_pylist()
-    assert not_started(trials, spec) == []
-    [to_come] = not_started(to_table(TRIALS, rows[1:]), spec)
+    assert of_spec(trials, spec)[1] == []
+    [to_come] = of_spec(to_table(TRIALS, rows[1:]), spec)[1]
     assert {name: rows[0][name] for name in to_come} == to_come
-    assert {row["data_digest"] for row in not_started(TRIALS.empty_table(), spec)} == {""}
+    assert {row["data_digest"] for row in of_spec(TRIALS.empty_table(), spec)[1]} == {""}
 
 
 def test_trials_are_named_by_what_varies_among_them():
@@ -102,7 +104,7 @@ def test_trials_are_named_by_what_varies_among_them():
 
 def test_a_run_without_trials_has_none_that_belong(recorded):
     spec, _ = recorded()
-    assert of_spec(TRIALS.empty_table(), spec).num_rows == 0
+    assert of_spec(TRIALS.empty_table(), spec)[0].num_rows == 0
 
 
 def test_the_columns_of_a_trial_are_columns_of_the_table(recorded):
