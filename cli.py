@@ -187,6 +187,70 @@ def show(
         _fail(f"cannot write {output}: {error.strerror or error}", WRONG_REQUEST)
 
 
+@app.command()
+def gate(
+    challenger: Annotated[
+        Path, typer.Argument(metavar="CHALLENGER", help="The run that has what would replace another.")
+    ],
+    champion: Annotated[
+        Path, typer.Argument(metavar="CHAMPION", help="The run that has what would be replaced.")
+    ],
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Option("--scenario", metavar="SCENARIO", help="Compare in this scenario, not in all."),
+    ] = None,
+    challenger_cell: Annotated[
+        str | None,
+        typer.Option(metavar="CELL", help="The challenger's line in a table, such as 'ewc lambda=100'."),
+    ] = None,
+    champion_cell: Annotated[
+        str | None, typer.Option(metavar="CELL", help="The champion's line in a table.")
+    ] = None,
+    max_forgetting: Annotated[
+        float, typer.Option(metavar="X", min=-1, max=1, help="The challenger's FM must be below this.")
+    ] = 0.05,
+    max_acc_drop: Annotated[
+        float, typer.Option(metavar="X", min=-1, max=1, help="ACC may drop by less than this.")
+    ] = 0.02,
+    max_bwt_drop: Annotated[
+        float, typer.Option(metavar="X", min=-1, max=1, help="BWT may drop by less than this.")
+    ] = 0.03,
+    level: Annotated[
+        float, typer.Option(metavar="LEVEL", min=0.5, max=0.9999, help="Level of the two-sided intervals.")
+    ] = 0.95,
+) -> None:
+    """Say whether one run may replace another: exit code 0 if it surely does well enough, else 1."""
+    from rich.console import Console
+
+    from orchestrator.showing import damage, shown
+    from results.contenders import NoMatch, Side, matched
+    from results.gate import Verdict, compare, gate_table
+    from results.store import StoreError, open_run
+
+    try:
+        stores = [open_run(challenger), open_run(champion)]
+        cells = {store.paths.root.resolve(): shown(store).cells for store in stores}
+        sides = (
+            Side("challenger", str(challenger), cells[challenger.resolve()], challenger_cell),
+            Side("champion", str(champion), cells[champion.resolve()], champion_cell),
+        )
+        pairs = matched(*sides, scenarios or ())
+    except (StoreError, NoMatch) as error:
+        _fail(str(error), WRONG_REQUEST)
+    thresholds = {
+        "max_forgetting_threshold": max_forgetting,
+        "max_acc_drop": max_acc_drop,
+        "max_bwt_drop": max_bwt_drop,
+    }
+    comparisons = [compare(*pair, level=level, **thresholds) for pair in pairs]
+    for comparison in comparisons:
+        Console().print(gate_table(comparison), "")
+    for note in dict.fromkeys(note for store in stores for note in damage(store)):
+        print(note)
+    passed = all(comparison.verdict is Verdict.passes for comparison in comparisons)
+    raise typer.Exit(OK if passed else SOME_FAILED)
+
+
 @app.command("list")
 def list_names() -> None:
     """List what a spec can name: shipped sweeps, methods with their hyperparameters, streams."""

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from cl.datasets import Dataset, load
 from cl.methods import make_method
-from cl.registry import ModelSettings, TrainSettings
+from cl.registry import MLPSettings, TrainSettings
 from cl.streams import make_stream
 from cl.training import learn
 
@@ -64,7 +64,7 @@ def ours(data: Dataset, method: str, *, steps: int, seed: int) -> Iterator[Lap]:
     reports = learn(
         stream,
         make_method(method, HYPERPARAMETERS[method]),
-        model=ModelSettings(hidden=(HIDDEN, HIDDEN)),
+        model=MLPSettings(hidden=(HIDDEN, HIDDEN)),
         train=train,
         seed=seed,
     )

@@ -20,7 +20,7 @@ from machine import machine
 from ray import tune
 
 from cl.datasets import Dataset, load
-from cl.registry import ModelSettings, TrainSettings
+from cl.registry import MLPSettings, TrainSettings
 from cl.training import Score, TaskReport
 from orchestrator.identity import scenario_key
 from orchestrator.on_ray import connected, run_on_ray
@@ -110,7 +110,7 @@ def trials_of(count: int) -> list[Trial]:
             "naive",
             {},
             seed,
-            ModelSettings().resolved(),
+            MLPSettings().resolved(),
             TrainSettings().resolved(),
             Resources(),
             "",

@@ -15,13 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from cl.cifar import CIFAR10, CIFAR100, CifarError, CifarFormat, read_cifar
 from cl.download import download
-from cl.idx import IdxError, read_idx
+from cl.mnist import FILES, MnistError, read_mnist
 from cl.npz import NpzError, read_npz
 
 DEFAULT_DATA_DIR = Path("data")
 DEBIAN_FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 """Where Debian's package ``dataset-fashion-mnist`` puts its files."""
+SHAPES = "(N, features), (N, height, width) or (N, channels, height, width)"
+"""What examples are stored as."""
 
 
 class DataError(Exception):
@@ -66,7 +69,7 @@ def content_digest(data: Dataset) -> str:
 def load(name_or_path: str, data_dir: Path | None = None) -> Dataset:
     """Return a data set by name (`NAMES`) or from a file ending in ``.npz``; its arrays are read-only.
 
-    ``data_dir`` is searched first for MNIST-format data and is where a download goes (default ``data``).
+    ``data_dir`` is where data that is not embedded is looked for first and downloaded to (default ``data``).
 
     Raises:
         DataError: it is unknown, damaged or not to be had.
@@ -93,7 +96,7 @@ def _problems(data: Dataset) -> Iterator[str]:
         if y.dtype != np.int64 or y.ndim != 1:
             yield f"y_{split} is {y.dtype} of shape {y.shape}; labels are a list of integers, shape (N,)"
         if x.ndim < 2 or x.size == 0:
-            yield f"x_{split} has shape {x.shape}; expected (N, features) or (N, height, width), none 0"
+            yield f"x_{split} has shape {x.shape}; expected {SHAPES}, none 0"
         elif y.ndim == 1 and len(x) != len(y):
             yield f"x_{split} has {len(x)} examples but y_{split} has {len(y)} labels"
     train, test = data.x_train.shape[1:], data.x_test.shape[1:]
@@ -130,38 +133,32 @@ def _digits(_data_dir: Path) -> Dataset:
 
 
 @dataclass(frozen=True)
-class _MnistFormat:
-    """One data set in MNIST's four files, and the ways to get it."""
+class _Published:
+    """A data set that is looked for in folders and then downloaded, and the ways to get it."""
 
     title: str
     torchvision_class: str
-    first_labels: tuple[int, ...]
-    """Of the training set: the file names are the same for all, so only the content tells them apart."""
+    places: tuple[str, ...]
+    """Below ``data_dir``; the first is where a download puts it."""
+    read: Callable[[Path], dict[str, NDArray[Any]] | str]
+    """The arrays at a place, or why it has none of this name; damage is an error."""
+    files: str
+    """What to put where, for the message."""
     in_debian: bool = False
 
 
-_MNIST = _MnistFormat("MNIST", "MNIST", (5, 0, 4, 1, 9, 2, 1, 3, 1, 4))
-_FASHION_MNIST = _MnistFormat("Fashion-MNIST", "FashionMNIST", (9, 0, 0, 3, 0, 2, 7, 2, 5, 5), in_debian=True)
-_FILES = {
-    "x_train": "train-images-idx3-ubyte",
-    "y_train": "train-labels-idx1-ubyte",
-    "x_test": "t10k-images-idx3-ubyte",
-    "y_test": "t10k-labels-idx1-ubyte",
-}
-
-
-def _mnist_format(wanted: _MnistFormat, data_dir: Path) -> Dataset:
+def _published(wanted: _Published, data_dir: Path) -> Dataset:
     """Search ``data_dir``, then Debian's folder, then download; what is found damaged ends the search."""
-    raw = data_dir / wanted.torchvision_class / "raw"
+    places = [data_dir / place for place in wanted.places]
     tried: list[str] = []
-    for folder in (raw, data_dir, *([DEBIAN_FASHION_MNIST] if wanted.in_debian else [])):
-        found = _read_folder(wanted, folder)
+    for place in (*places, *([DEBIAN_FASHION_MNIST] if wanted.in_debian else [])):
+        found = _read(wanted, place)
         if isinstance(found, Dataset):
             return found
-        tried.append(f"{folder}: {found}")
+        tried.append(f"{place}: {found}")
     try:
-        download(wanted.torchvision_class, data_dir)
-        found = _read_folder(wanted, raw)
+        download(wanted.torchvision_class, wanted.places[0], data_dir)
+        found = _read(wanted, places[0])
     except (OSError, RuntimeError, HTTPException, ImportError) as error:
         found = f"{type(error).__name__}: {' '.join(str(error).split())}"  # torchvision's is a paragraph
     if isinstance(found, Dataset):
@@ -170,51 +167,20 @@ def _mnist_format(wanted: _MnistFormat, data_dir: Path) -> Dataset:
     raise DataError(_not_found(wanted, tried))
 
 
-def _read_folder(wanted: _MnistFormat, folder: Path) -> Dataset | str:
-    """The folder's data set, or why it has none of this name; a damaged or missing file is an error."""
-    paths = {array: _plain_or_gzipped(folder / name) for array, name in _FILES.items()}
-    absent = [_FILES[array] for array, path in paths.items() if path is None]
-    if len(absent) == len(paths):
-        return "no IDX files"
-    if absent:
-        raise DataError(f"{folder}: incomplete, it lacks {' and '.join(absent)} (.gz or not)")
-    arrays = {array: _read_file(path, array) for array, path in paths.items() if path is not None}
-    start = tuple(arrays["y_train"][: len(wanted.first_labels)].tolist())
-    for other in (_MNIST, _FASHION_MNIST):
-        if other.title != wanted.title and start == other.first_labels:
-            return f"it holds {other.title}, not {wanted.title}"
-    for x, y in (("x_train", "y_train"), ("x_test", "y_test")):
-        if len(arrays[x]) != len(arrays[y]):
-            raise DataError(
-                f"{paths[x]}: {len(arrays[x])} images, but {paths[y]} has {len(arrays[y])} labels"
-            )
+def _read(wanted: _Published, place: Path) -> Dataset | str:
     try:
-        return Dataset(**arrays, scale=1 / 255)
+        arrays = wanted.read(place)
+    except (MnistError, CifarError) as error:
+        raise DataError(str(error)) from error
+    try:
+        return arrays if isinstance(arrays, str) else Dataset(**arrays, scale=1 / 255)
     except DataError as error:
-        raise DataError(f"{folder}: {error}") from error
+        raise DataError(f"{place}: {error}") from error
 
 
-def _plain_or_gzipped(path: Path) -> Path | None:
-    gzipped = path.with_name(path.name + ".gz")
-    return next((candidate for candidate in (path, gzipped) if candidate.is_file()), None)
-
-
-def _read_file(path: Path, array: str) -> NDArray[Any]:
-    try:
-        if array.startswith("x"):
-            return read_idx(path, dimensions=3)
-        labels = read_idx(path, dimensions=1).astype(np.int64)
-    except IdxError as error:
-        raise DataError(f"{path}: {error}") from error
-    if labels.size and labels.max() > 9:
-        raise DataError(f"{path}: label {labels.max()} outside 0 to 9")
-    return labels
-
-
-def _not_found(wanted: _MnistFormat, tried: list[str]) -> str:
-    layout = f"in DIR/{wanted.torchvision_class}/raw or in DIR itself, gzipped or not"
+def _not_found(wanted: _Published, tried: list[str]) -> str:
     ways = [
-        f"pass --data-dir DIR with {', '.join(_FILES.values())} {layout}",
+        f"pass --data-dir DIR with {wanted.files}",
         "run once where there is a network: torchvision downloads it into DIR",
         "or use the embedded digits (split-digits, permuted-digits), which need no download",
     ]
@@ -224,11 +190,28 @@ def _not_found(wanted: _MnistFormat, tried: list[str]) -> str:
     return "\n".join([*lines, "Ways to get it:", *(f"  {way}" for way in ways)])
 
 
+def _mnist(title: str, torchvision_class: str, *, in_debian: bool = False) -> _Published:
+    folder = f"{torchvision_class}/raw"
+    files = f"{', '.join(FILES.values())} in DIR/{folder} or in DIR itself, gzipped or not"
+    return _Published(
+        title, torchvision_class, (folder, ""), partial(read_mnist, title), files, in_debian=in_debian
+    )
+
+
+def _cifar(form: CifarFormat, torchvision_class: str) -> _Published:
+    places = (form.folder, "", form.archive)
+    names = ", ".join((*form.train, *form.test))
+    files = f"{names} in DIR/{form.folder} or in DIR itself, or with DIR/{form.archive}"
+    return _Published(form.title, torchvision_class, places, partial(read_cifar, form), files)
+
+
 _LOADERS: Mapping[str, Callable[[Path], Dataset]] = MappingProxyType(
     {
         "digits": _digits,
-        "mnist": partial(_mnist_format, _MNIST),
-        "fashion-mnist": partial(_mnist_format, _FASHION_MNIST),
+        "mnist": partial(_published, _mnist("MNIST", "MNIST")),
+        "fashion-mnist": partial(_published, _mnist("Fashion-MNIST", "FashionMNIST", in_debian=True)),
+        "cifar10": partial(_published, _cifar(CIFAR10, "CIFAR10")),
+        "cifar100": partial(_published, _cifar(CIFAR100, "CIFAR100")),
     }
 )
 NAMES = tuple(_LOADERS)

@@ -1,4 +1,4 @@
-"""MNIST-format data over the network, by torchvision: mirrors, checksums and unpacking are its own."""
+"""Published data over the network, by torchvision: mirrors, checksums and unpacking are its own."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from pathlib import Path
 from types import ModuleType
 
 
-def download(class_name: str, directory: Path) -> None:
-    """Download a torchvision data set into ``directory/<class_name>/raw``.
+def download(class_name: str, folder: str, directory: Path) -> None:
+    """Download a torchvision data set into ``directory/folder``, torchvision's folder for this class.
 
     The files appear there when all are complete, so that an interrupted download leaves nothing behind
     that looks like data.
@@ -25,8 +25,8 @@ def download(class_name: str, directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".download-", dir=directory) as temporary:
         with contextlib.redirect_stdout(sys.stderr):  # its progress must not end up in a piped table
-            dataset(temporary, train=True, download=True)
-        _move(Path(temporary) / class_name / "raw", directory / class_name / "raw")
+            dataset(temporary, train=False, download=True)  # fetches both sets and reads the smaller
+        _move(Path(temporary) / folder, directory / folder)
 
 
 def _move(source: Path, target: Path) -> None:

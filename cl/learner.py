@@ -2,131 +2,173 @@
 
 from __future__ import annotations
 
+import copy
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from cl.mlp import MLP, TaskIds
-from cl.models import MODELS
+from cl.batch import Batch
+from cl.losses import cross_entropy
+from cl.model import Model
+from cl.network import Pass
 from cl.optimizers import make_optimizer
-from cl.registry import ModelSettings, TrainSettings
-from cl.streams import Stream
+from cl.registry import TrainSettings
+from cl.state import load_state, state_of
 
 
 class Diverged(ArithmeticError):  # noqa: N818 - a result, named as the status it leads to
     """The loss or a weight is no longer finite: a result of the settings, not an error of the program."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Examples [n, features], labels int64 [n], and their task or tasks.
-
-    Stored, the examples are raw pixels; in a mini-batch they are what the model sees.
-    """
-
-    x: Tensor
-    y: Tensor
-    task: TaskIds
-
-    def __len__(self) -> int:
-        return self.y.shape[0]  # len() of a tensor goes a long way round
-
-    @property
-    def tasks(self) -> Tensor:
-        """The task of each example, int64 [n]."""
-        return torch.full_like(self.y, self.task) if isinstance(self.task, int) else self.task
-
-    def take(self, index: Tensor) -> Batch:
-        """The examples at *index*."""
-        task = self.task if isinstance(self.task, int) else self.task.index_select(0, index)
-        return Batch(self.x.index_select(0, index), self.y.index_select(0, index), task)
-
-    def joined(self, other: Batch) -> Batch:
-        """These examples, then the *other* ones; joining nothing changes nothing."""
-        if not len(other):
-            return self
-        return Batch(
-            torch.cat([self.x, other.x]), torch.cat([self.y, other.y]), torch.cat([self.tasks, other.tasks])
-        )
-
-    def to(self, device: torch.device) -> Batch:
-        """The same examples on *device*."""
-        task = self.task if isinstance(self.task, int) else self.task.to(device)
-        return Batch(self.x.to(device), self.y.to(device), task)
-
-
 class Learner:
-    """A model in training on one stream.
+    """A model in training.
+
+    Args:
+        model: the network, still without any training.
+        train: the settings of the training loop.
+        outputs: for each task, the outputs that it brings (as `cl.streams.Stream.outputs`).
+        seed: the trial's seed.
+        scale, shift: the model's input is ``x.float() * scale - shift``.
+        device: where it trains.
 
     Attributes:
-        model: the network; ``model.theta`` its parameters, ``model.gradient`` the last batch's gradient.
-        seed: the trial's seed, for the random streams that a method draws from.
-        task: the task that is being learned.
+        model: the network; ``model.gradient`` is the gradient that the next update follows.
+        seed: for the random streams that a method draws from.
         theta: all parameters, detached: write to it in place.
+        task: the task that is being learned.
+        step, steps: steps taken in this task, and how many it will have.
+        examples, passes: examples that gradients were computed of in this task, and in how many passes.
     """
 
     def __init__(
         self,
-        stream: Stream,
-        model: ModelSettings,
+        model: Model,
         train: TrainSettings,
+        outputs: list[int],
         *,
         seed: int,
-        device: torch.device,
+        scale: float = 1.0,
+        shift: float = 0.0,
+        device: torch.device | str = "cpu",
     ) -> None:
         self.seed = seed
-        self.device = device
+        self.device = torch.device(device)
         self.train = train
-        self.task = 0
-        self._stream = stream
-        self._hidden = model.hidden
-        self.restart()
+        self.outputs = outputs
+        self._scale = scale
+        self._shift = shift
+        self._untrained = copy.deepcopy(model)
+        self.model = model
+        self.task = self.step = self.steps = self.examples = self.passes = 0
+        self._reached: slice | None = None
+        self._start()
 
     def restart(self) -> None:
-        """Begin again with the initial weights of the seed."""
-        stream = self._stream
-        self.model: MLP = MODELS[stream.kind](stream.features, self._hidden, seed=self.seed)
+        """Begin the task again with the initial weights of the seed, with the outputs of all tasks so far."""
+        self.model = copy.deepcopy(self._untrained)
+        self._start()
+        for task in range(self.task + 1):
+            self.begin_task(task)
+
+    def _start(self) -> None:
         self.model.to(self.device)
+        self.theta = self.model.theta.detach()
         self.optimizer = make_optimizer(self.train)
-        self.begin_task(0)
 
     def begin_task(self, task: int) -> None:
-        """Give *task* its outputs and decide what its training may move."""
+        """Give *task* its outputs; start the optimiser anew if the settings say so."""
         self.task = task
-        self.model.begin_task(task, self._stream.outputs[task])
+        self.step = self.steps = 0
+        self.examples = self.passes = 0
+        self._reached = None
+        self.model.begin_task(task, self.outputs[task])
         self.theta = self.model.theta.detach()
         if self.train.reset_optimizer:
             self.optimizer = make_optimizer(self.train)
         self.optimizer.resize(self.theta)
 
+    def inputs(self, x: Tensor) -> Tensor:
+        """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
+        scaled = x.float().mul_(self._scale) if x.dtype == torch.uint8 else x * self._scale
+        return scaled.sub_(self._shift) if self._shift else scaled
+
     def prepared(self, batch: Batch) -> Batch:
         """The same examples as the model sees them."""
         return Batch(self.inputs(batch.x), batch.y, batch.task)
 
-    def inputs(self, x: Tensor) -> Tensor:
-        """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
-        scale = self._stream.scale
-        scaled = x.float().mul_(scale) if x.dtype == torch.uint8 else x * scale
-        return scaled.sub_(self._stream.shift) if self._stream.shift else scaled
+    def mini_batch(self, data: Batch, index: Tensor, *more: tuple[Batch, Tensor]) -> Batch:
+        """The examples of *data* at *index*, then those of *more*, as the model sees them."""
+        parts = [source.take(places.to(self.device)) for source, places in ((data, index), *more)]
+        return self.prepared(parts[0].joined(*parts[1:]))
 
     def loss_gradient(self, batch: Batch) -> Tensor:
         """Write the gradient of a mini-batch's mean cross-entropy to ``model.gradient``; return the loss."""
-        return self.model.loss_gradient(batch.x, batch.y, batch.task)
+        with torch.inference_mode(self.model.by_hand):
+            rows, right, excluded = self.model.targets(batch.y, batch.task)
+            passed = self.model.run(batch.x, rows)
+            loss, error = cross_entropy(passed.logits, right, excluded)
+            self.backpropagate(passed, error)
+        return loss
 
-    def update(self, task: TaskIds) -> None:
+    def backpropagate(self, passed: Pass, error: Tensor) -> None:
+        """Write to ``model.gradient`` what the *error* [n, rows] of the logits of *passed* means."""
+        self._count(len(error), passed.rows)
+        self.model.backpropagate(passed, error)
+
+    def gradients_by_group(self, passed: Pass, error: Tensor, sizes: Sequence[int]) -> Tensor:
+        """The gradient of each group of *sizes* consecutive examples, [groups, parameters]."""
+        self._count(len(error), passed.rows)
+        return self.model.gradients_by_group(passed, error, sizes)
+
+    def add_squares(self, passed: Pass, error: Tensor, weight: Tensor, total: Tensor) -> None:
+        """Add each example's squared gradient times its *weight* [n] to *total* [parameters]."""
+        self.examples += len(error)
+        self.passes += 1
+        self.model.add_squares(passed, error, weight, total)
+
+    def _count(self, examples: int, rows: slice) -> None:
+        self.examples += examples
+        self.passes += 1
+        reached = self._reached or rows
+        self._reached = slice(min(reached.start, rows.start), max(reached.stop, rows.stop))
+
+    def update(self) -> None:
         """Take one optimiser step along ``model.gradient``, its norm clipped as ``clip_grad_norm_`` does.
 
-        It moves what a batch of *task* may move.
+        It moves what the step's losses reached: the heads of other tasks stay as they are.
 
         Raises:
             Diverged: the norm is not finite.
         """
         gradient, scale = self.model.gradient, 1.0
+        moved = self.model.parts(self._reached or slice(0, self.model.outputs))
+        self._reached = None
         if self.train.clip_norm is not None:
-            norm = math.sqrt(torch.dot(gradient, gradient).item())  # one pass, faster than a norm
+            # A dot product is one pass, faster than a norm.
+            parts = [gradient[part] for part in moved]
+            norm = math.sqrt(sum(torch.dot(part, part).item() for part in parts))
             if not math.isfinite(norm):
                 raise Diverged(f"the gradient's norm was {norm} in task {self.task}")
             scale = min(1.0, self.train.clip_norm / (norm + 1e-6))
-        self.optimizer.step(self.theta, gradient, scale, self.model.moved_by(task))
+        self.optimizer.step(self.theta, gradient, scale, moved)
+        self.step += 1
+
+    def state(self) -> dict[str, Any]:
+        """Everything that changed since the start, as tensors and plain values; saved between tasks."""
+        return {
+            "task": self.task,
+            "outputs": self.outputs,
+            "theta": self.theta,
+            "optimizer": state_of(self.optimizer),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue where *state* was taken."""
+        self.outputs = state["outputs"]
+        for task in range(state["task"] + 1):
+            self.begin_task(task)
+        self.theta.copy_(state["theta"])
+        load_state(self.optimizer, state["optimizer"])

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -55,23 +54,23 @@ class Adam:
         self.lr = lr
         self.betas = betas
         self.epsilon = epsilon
-        self.blocks: list[_Block] = []
+        self.blocks: list[list[int]] = []  # [start, stop, steps taken] of what was there from one moment on
         self.mean = torch.zeros(0)
         self.square = torch.zeros(0)
 
     def resize(self, like: Tensor) -> None:
         """Follow parameters that were appended: their moments are zero, and their steps count from zero."""
         if len(like) > len(self.mean):
-            self.blocks.append(_Block(len(self.mean), len(like)))
+            self.blocks.append([len(self.mean), len(like), 0])
         self.mean, self.square = _padded(self.mean, like), _padded(self.square, like)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
         """Move *parts* of *theta* against *scale* times *gradient*, in place."""
         for block in self.blocks:
-            pieces = [piece for part in parts if (piece := block.within(part))]
-            block.steps += bool(pieces)
+            pieces = [piece for part in parts if (piece := _common(part, block[0], block[1]))]
+            block[2] += bool(pieces)
             for piece in pieces:
-                self._move(theta[piece], gradient[piece] * scale, piece, block.steps)
+                self._move(theta[piece], gradient[piece] * scale, piece, block[2])
 
     def _move(self, theta: Tensor, gradient: Tensor, piece: slice, steps: int) -> None:
         first, second = self.betas
@@ -83,20 +82,6 @@ class Adam:
         theta.addcdiv_(mean, (square.sqrt() / correction).add_(self.epsilon), value=-size)
 
 
-@dataclass
-class _Block:
-    """Parameters that were there from the same moment on, and how many steps they have taken."""
-
-    start: int
-    stop: int
-    steps: int = 0
-
-    def within(self, part: slice) -> slice | None:
-        """What *part* holds of the block."""
-        start, stop = max(self.start, part.start), min(self.stop, part.stop)
-        return slice(start, stop) if start < stop else None
-
-
 Optimizer = SGD | Adam
 
 
@@ -105,6 +90,11 @@ def make_optimizer(settings: TrainSettings) -> Optimizer:
     if settings.optimizer == "adam":
         return Adam(settings.lr)
     return SGD(settings.lr, settings.momentum)
+
+
+def _common(part: slice, start: int, stop: int) -> slice | None:
+    start, stop = max(start, part.start), min(stop, part.stop)
+    return slice(start, stop) if start < stop else None
 
 
 def _padded(vector: Tensor, like: Tensor) -> Tensor:

@@ -9,20 +9,21 @@ import torch.nn.functional as F  # noqa: N812 - PyTorch's own name for it
 from torch import Tensor
 
 CHUNK = 256
-"""Images per pass: small enough for the cache, measured twice as fast as thousands at a time."""
+"""Images or channels per pass: small enough for the cache, measured twice as fast as thousands at a time."""
 
 
 def rotate(images: Tensor, degrees: float) -> Tensor:
-    """Return images ``[n, height, width]`` turned counter-clockwise, as new memory of the same dtype.
+    """Return images ``[n, (channels,) height, width]`` turned counter-clockwise, in new memory.
 
-    Bilinear interpolation, zero outside the image; uint8 is rounded to the nearest grey level. Full turns
-    are the identity, bit for bit.
+    The dtype stays. Bilinear interpolation, zero outside the image; uint8 is rounded to the nearest level.
+    Each channel is turned as an image of its own would be. Full turns are the identity, bit for bit.
     """
     if degrees % 360 == 0 or len(images) == 0:
         return images.clone()
-    grid = _sampling_grid(degrees, *images.shape[1:])
+    grid = _sampling_grid(degrees, *images.shape[-2:])
     turned = torch.empty_like(images, memory_format=torch.contiguous_format)
-    for source, target in zip(torch.split(images, CHUNK), torch.split(turned, CHUNK), strict=True):
+    sources, targets = (torch.split(each.flatten(end_dim=-3), CHUNK) for each in (images, turned))
+    for source, target in zip(sources, targets, strict=True):
         # The same grid serves every image, so the images are the channels of a single one.
         sampled = F.grid_sample(source[None].float(), grid, mode="bilinear", align_corners=False)[0]
         target.copy_(sampled if images.is_floating_point() else sampled.round_())

@@ -13,7 +13,7 @@ import numpy as np
 
 from cl.datasets import Dataset
 from cl.registry import TrainSettings
-from cl.training import planned_steps
+from cl.trainer import planned_steps
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
 from orchestrator.trial import reports_of
 from sweeps.trials import Trial

@@ -18,7 +18,7 @@ from cl.datasets import Dataset
 from cl.learner import Diverged
 from cl.training import TaskReport
 from orchestrator.trial import reports_of
-from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING
+from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, diagnostic_columns
 from sweeps.trials import Trial
 
 
@@ -64,6 +64,7 @@ def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
     reports: list[TaskReport] = []
     try:
         for report in reports_of(trial, data):
+            diagnostic_columns(report.diagnostics)  # a method's slip fails its trial here, not the driver
             reports.append(report)
             if report.task >= 0:
                 yield _outcome(reports, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
 from orchestrator.outcome import Outcome
-from results.schema import FAILED, RUNNING
+from results.schema import FAILED, RUNNING, diagnostic_columns
 from results.store import Store
 from sweeps.trials import RESULTS_VERSION, Trial
 
@@ -186,7 +186,7 @@ def _task_rows(trial: Trial, outcome: Outcome) -> Iterator[dict[str, Any]]:
         if report.task >= 0:
             yield (
                 key
-                | report.diagnostics
+                | diagnostic_columns(report.diagnostics)
                 | {
                     "task": report.task,
                     "train_s": report.train_s,
@@ -194,6 +194,9 @@ def _task_rows(trial: Trial, outcome: Outcome) -> Iterator[dict[str, Any]]:
                     "steps": report.steps,
                     "loss": report.loss,
                     "parameters": report.parameters,
+                    "first_epoch_accuracy": report.first_epoch_accuracy,
+                    "examples": report.examples,
+                    "passes": report.passes,
                 }
             )
 

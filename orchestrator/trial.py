@@ -6,9 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from cl.building import labels_of
 from cl.datasets import Dataset
 from cl.methods import make_method
-from cl.registry import ModelSettings, TrainSettings
+from cl.registry import METHODS, TrainSettings, model_settings
 from cl.streams import make_stream
 from cl.training import TaskReport, learn
 from sweeps.trials import Trial
@@ -23,13 +24,19 @@ def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
     torch.set_num_threads(trial.resources.threads)
     train = TrainSettings.model_validate(trial.train)
     scenario = trial.scenario
+    model = model_settings(trial.model, scenario.kind, METHODS[trial.method])
     stream = make_stream(
-        scenario.kind, scenario.stream, scenario.settings, data, seed=trial.seed, val_share=train.val_share
+        labels_of(model.name, scenario.kind),
+        scenario.stream,
+        scenario.settings,
+        data,
+        seed=trial.seed,
+        val_share=train.val_share,
     )
     return learn(
         stream,
         make_method(trial.method, trial.hyperparameters),
-        model=ModelSettings.model_validate(trial.model),
+        model=model,
         train=train,
         seed=trial.seed,
         device=trial.resources.device_type,

@@ -17,6 +17,7 @@ from cl.metrics import METRICS
 __all__ = [
     "ACCURACY",
     "COMPLETE",
+    "DIAGNOSTICS",
     "DIVERGED",
     "FAILED",
     "RUNNING",
@@ -27,6 +28,7 @@ __all__ = [
     "TASKS",
     "TRIALS",
     "Status",
+    "diagnostic_columns",
     "to_table",
 ]
 
@@ -121,6 +123,25 @@ ACCURACY = _schema(
 )
 """One row per (after_task, eval_task, split): the accuracy matrix, R[eval_task, after_task]."""
 
+DIAGNOSTICS = (
+    _column(
+        "fisher_nonzero_share", _DOUBLE, "share of Fisher entries above zero; null without Fisher", null=True
+    ),
+    _column("memory_examples", _INT64, "examples held in memory; null without memory", null=True),
+    _column("memory_by_task", pa.list_(_INT32), "of these, the examples of each task so far", null=True),
+    _column("memory_bytes", _INT64, "bytes held for later tasks, the model aside", null=True),
+    _column("gem_violations", _INT64, "steps whose gradient was projected", null=True),
+    _column(
+        "gem_projection_norm",
+        _DOUBLE,
+        "mean of |projected - own| / |own gradient| over these steps; null without any",
+        null=True,
+    ),
+    _column("trainable_parameters", _INT64, "parameters that later tasks may still change", null=True),
+    _column("frozen_parameters", _INT64, "parameters that no later task will change", null=True),
+)
+"""What a method may say of itself after a task."""
+
 TASKS = _schema(
     "tasks",
     *_IDENTITY,
@@ -133,9 +154,15 @@ TASKS = _schema(
     ),
     _column("parameters", _INT64, "parameters of the model after the task"),
     _column(
-        "fisher_nonzero_share", _DOUBLE, "share of Fisher entries above zero; null without Fisher", null=True
+        "first_epoch_accuracy",
+        _DOUBLE,
+        "test accuracy on the task after the first pass over its training examples",
+        null=True,
     ),
-    _column("memory_examples", _INT64, "examples held in memory; null without memory", null=True),
+    _column("examples", _INT64, "examples that gradients were computed of, remembered ones too", null=True),
+    _column("passes", _INT64, "passes in which these gradients were computed", null=True),
+    *DIAGNOSTICS,
+    _column("other", pa.map_(_TEXT, _DOUBLE), "diagnostics of a plug-in under names of its own", null=True),
 )
 """One row per task learned: what it cost, and the method's diagnostics."""
 
@@ -169,6 +196,28 @@ SUMMARY = _schema(
 """One row per cell and metric: derived from the other tables, for export."""
 
 
+def diagnostic_columns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """A method's diagnostics as columns of `TASKS`: those it knows, and the others in a map.
+
+    >>> diagnostic_columns({"memory_examples": 500, "drift": 0.25})
+    {'memory_examples': 500, 'other': {'drift': 0.25}}
+
+    Raises:
+        TypeError: a value is not a number (for ``memory_by_task``, a list of whole numbers).
+    """
+    columns: dict[str, Any] = {}
+    other: dict[str, float] = {}
+    kinds = {field.name: field.type for field in DIAGNOSTICS}
+    for name, value in values.items():
+        try:
+            pa.scalar(value, kinds.get(name, _DOUBLE))
+        except (pa.ArrowException, TypeError, ValueError):
+            wanted = kinds.get(name, _DOUBLE)
+            raise TypeError(f"diagnostics: {name} must be {wanted}, got {value!r}") from None
+        (columns if name in kinds else other)[name] = value
+    return columns | ({"other": other} if other else {})
+
+
 def to_table(schema: pa.Schema, rows: Sequence[Mapping[str, Any]]) -> pa.Table:
     """The rows as a typed table; NaN becomes null.
 
@@ -199,6 +248,8 @@ def _array(column: _Column, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
     if column.floating:
         # NaN, of NumPy's types as well, becomes null: it would poison every mean that a reader takes.
         values = [None if value is None or math.isnan(value) else float(value) for value in values]
+    if pa.types.is_map(column.kind):
+        values = [None if value is None else list(value.items()) for value in values]
     if not column.nullable and None in values:
         raise ValueError(f"column {column.name} must not be null")
     return pa.array(values, column.kind)

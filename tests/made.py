@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from cl.registry import METHODS, ModelSettings, SplitSettings, TrainSettings
+from cl.registry import METHODS, MLPSettings, SplitSettings, TrainSettings
 from cl.training import Score, TaskReport
 from orchestrator.outcome import Outcome
 from sweeps.trials import Resources, Scenario, Trial
@@ -29,7 +29,7 @@ def trial(
         method=method,
         hyperparameters=METHODS[method].settings.model_validate(hyperparameters or {}).resolved(),
         seed=seed,
-        model=ModelSettings(hidden=(16,)).resolved(),
+        model=MLPSettings(hidden=(16,)).resolved(),
         train=TrainSettings.model_validate(train).resolved(),
         resources=resources or Resources(),
         data_digest="d1g175",

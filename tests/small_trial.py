@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from cl.learner import Batch
+from cl.batch import Batch
 from cl.methods import make_method
-from cl.registry import ModelSettings, SplitSettings, TrainSettings
+from cl.registry import MLPSettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 from cl.training import learn
 
@@ -36,10 +36,20 @@ class Watch:
         """Watch *method*, which goes on as it would."""
         gradient, consolidate = method.gradient, method.consolidate
 
-        def watched_gradient(learner, batch):
-            before = learner.theta.clone()
-            loss = gradient(learner, batch)
-            self.steps.append(Step(learner.task, before, batch, learner.model.gradient.clone(), float(loss)))
+        def watched_gradient(learner, data, index):
+            before, mini_batch = learner.theta.clone(), learner.mini_batch
+            seen = []
+
+            def watched_mini_batch(*arguments):
+                seen.append(mini_batch(*arguments))
+                return seen[-1]
+
+            learner.mini_batch = watched_mini_batch
+            loss = gradient(learner, data, index)
+            learner.mini_batch = mini_batch
+            self.steps.append(
+                Step(learner.task, before, seen[-1], learner.model.gradient.clone(), float(loss))
+            )
             return loss
 
         def watched_consolidate(learner, data):
@@ -75,7 +85,7 @@ def reports(
     run = learn(
         made,
         chosen,
-        model=ModelSettings(hidden=(32,)),
+        model=MLPSettings(hidden=(32,)),
         train=train,
         seed=seed,
     )

@@ -1,4 +1,4 @@
-"""Data sets by name and from files of one's own; MNIST's format has tests of its own."""
+"""Data sets by name and from files of one's own; the formats of MNIST and CIFAR have tests of their own."""
 
 import pickle
 import subprocess
@@ -18,13 +18,13 @@ def message(name, data_dir=None):
 
 
 def test_names_are_those_of_the_registry():
-    assert set(NAMES) == set(DATASETS)
+    assert tuple(DATASETS) == NAMES
 
 
 def test_an_unknown_name_gets_the_nearest_and_all_known():
     assert message("fashion-mnst") == (
         "unknown data set 'fashion-mnst'; did you mean 'fashion-mnist'? "
-        "known: digits, mnist, fashion-mnist, or a file ending in .npz"
+        "known: digits, mnist, fashion-mnist, cifar10, cifar100, or a file ending in .npz"
     )
 
 
@@ -125,7 +125,10 @@ def test_a_write_into_shared_arrays_is_seen_by_looking_again():
         ),
         (
             {"x_test": np.zeros((0, 2), np.uint8), "y_test": np.array([], np.int64)},
-            "x_test has shape (0, 2); expected (N, features) or (N, height, width), none 0",
+            (
+                "x_test has shape (0, 2); "
+                "expected (N, features), (N, height, width) or (N, channels, height, width), none 0"
+            ),
         ),
     ],
 )
@@ -164,6 +167,13 @@ def test_bytes_of_ones_own_are_scaled_as_images(tmp_path):
     assert data.scale == 1 / 255
     assert data.x_train.tolist() == [[0, 1], [2, 3], [4, 5], [6, 7]]
     assert data.y_test.tolist() == [7, 5]
+
+
+@pytest.mark.parametrize("image", [(4,), (2, 2), (3, 2, 4)])
+def test_examples_of_ones_own_may_be_flat_grey_or_in_colour(image, tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (4, *image)).astype(np.uint8)
+    data = load(str(write_npz(tmp_path / "own.npz", x_train=x, x_test=x[:2])))
+    assert np.array_equal(data.x_train, x)
 
 
 def test_floats_of_ones_own_are_used_as_they_are(tmp_path):

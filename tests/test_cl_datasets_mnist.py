@@ -56,7 +56,7 @@ def network(monkeypatch):
 
         def _class(self, name, write):
             def construct(root, *, train, download):
-                assert train
+                assert not train
                 assert download
                 self.asked.append(name)
                 write(datasets.Path(root) / name / "raw")

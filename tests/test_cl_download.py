@@ -14,7 +14,7 @@ from cl.download import download, torchvision_datasets
 def fake(write):
     class Downloaded:
         def __init__(self, root, *, train, download):
-            assert train
+            assert not train  # both are fetched, and the smaller is then read
             assert download
             print("Downloading")  # noqa: T201 - torchvision prints too
             write(root)
@@ -39,7 +39,7 @@ def test_torchvision_can_be_imported_beside_a_cpu_build_of_torch():
 
 def test_complete_files_appear_in_torchvisions_layout(torchvision_writes, tmp_path, capsys):
     torchvision_writes(lambda root: (raw(root) / "train-labels-idx1-ubyte").write_text("new"))
-    download("MNIST", tmp_path / "data")
+    download("MNIST", "MNIST/raw", tmp_path / "data")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["MNIST"]
     assert (tmp_path / "data/MNIST/raw/train-labels-idx1-ubyte").read_text() == "new"
     assert capsys.readouterr() == ("", "Downloading\n")
@@ -48,9 +48,21 @@ def test_complete_files_appear_in_torchvisions_layout(torchvision_writes, tmp_pa
 def test_files_beside_the_data_stay(torchvision_writes, tmp_path):
     (raw(tmp_path) / "notes").write_text("mine")
     torchvision_writes(lambda root: (raw(root) / "train-labels-idx1-ubyte").write_text("new"))
-    download("MNIST", tmp_path)
+    download("MNIST", "MNIST/raw", tmp_path)
     found = {path.name: path.read_text() for path in (tmp_path / "MNIST/raw").iterdir()}
     assert found == {"notes": "mine", "train-labels-idx1-ubyte": "new"}
+
+
+def test_an_archive_is_not_kept_beside_the_folder_that_was_in_it(monkeypatch, tmp_path):
+    def write(root):
+        (Path(root) / "cifar-100-python.tar.gz").write_text("archive")
+        (Path(root) / "cifar-100-python").mkdir()
+        (Path(root) / "cifar-100-python" / "train").write_text("new")
+
+    monkeypatch.setattr(torchvision_datasets(), "CIFAR100", fake(write))
+    download("CIFAR100", "cifar-100-python", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["cifar-100-python"]
+    assert (tmp_path / "cifar-100-python/train").read_text() == "new"
 
 
 def test_an_interrupted_download_leaves_nothing(torchvision_writes, tmp_path):
@@ -60,7 +72,7 @@ def test_an_interrupted_download_leaves_nothing(torchvision_writes, tmp_path):
 
     torchvision_writes(half)
     with pytest.raises(RuntimeError, match="Error downloading"):
-        download("MNIST", tmp_path)
+        download("MNIST", "MNIST/raw", tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

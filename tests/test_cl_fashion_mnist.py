@@ -4,7 +4,7 @@ import pytest
 
 from cl.datasets import load
 from cl.methods import make_method
-from cl.registry import ModelSettings, SplitSettings, TrainSettings
+from cl.registry import MLPSettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 from cl.training import learn
 
@@ -20,7 +20,7 @@ def final_and_own(data, method):
     """Mean accuracy at the end, and mean accuracy of each task right after it was learned."""
     stream = make_stream("class-il", "split", SplitSettings().resolved(), [data], seed=0, val_share=0.0)
     train = TrainSettings(iterations=150)
-    run = list(learn(stream, make_method(method, {}), model=ModelSettings(), train=train, seed=0))
+    run = list(learn(stream, make_method(method, {}), model=MLPSettings(), train=train, seed=0))
     own = [report.scores[report.task].accuracy for report in run[1:]]
     return sum(score.accuracy for score in run[-1].scores) / 5, sum(own) / 5
 

@@ -11,19 +11,20 @@ from small_trial import reports
 from torch.nn import functional
 
 from cl.datasets import Dataset
-from cl.learner import Batch, Learner
+from cl.batch import Batch
+from cl.learner import Learner
 from cl.methods import make_method
 from cl.methods.ewc import EWC
 from cl.methods.replay import Replay, Reservoir, replay_count
 from cl.pool import Pool
-from cl.registry import EWCSettings, ModelSettings, ReplaySettings, SplitSettings, TrainSettings
+from cl.registry import EWCSettings, MLPSettings, ReplaySettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 
 
 def learner_on(data, kind="class-il", seed=0):
     stream = make_stream(kind, "split", SplitSettings().resolved(), [data], seed=seed, val_share=0.0)
     learner = Learner(
-        stream, ModelSettings(hidden=(8,)), TrainSettings(), seed=seed, device=torch.device("cpu")
+        stream, MLPSettings(hidden=(8,)), TrainSettings(), seed=seed, device=torch.device("cpu")
     )
     return stream, learner
 

@@ -1,14 +1,20 @@
 """The models: heads that grow, gradients against autograd, squared gradients against a slow loop."""
 
 import copy
+import math
 import pickle
 
 import pytest
 import torch
 from torch.nn import functional
 
-from cl.mlp import MLP, TaskIds
+from cl.batch import Batch
+from cl.heads import TaskIds
+from cl.learner import Learner
 from cl.models import DomainMLP, MultiHeadMLP, SingleHeadMLP
+from cl.network import Network
+from cl.registry import TrainSettings
+from cl.trunks import MLPTrunk
 
 
 def multi_head() -> MultiHeadMLP:
@@ -43,12 +49,18 @@ def batch(outputs: int = 3) -> tuple[torch.Tensor, torch.Tensor]:
     return x.double(), torch.randint(0, min(outputs, 3), (7,), generator=random)
 
 
-def loss_by_autograd(model: MLP, x: torch.Tensor, y: torch.Tensor, task: TaskIds) -> torch.Tensor:
+def loss_by_autograd(model: Network, x: torch.Tensor, y: torch.Tensor, task: TaskIds) -> torch.Tensor:
     tasks = [task] * len(y) if isinstance(task, int) else task.tolist()
     losses = [
         functional.cross_entropy(model(x[i : i + 1], task_id=tasks[i]), y[i : i + 1]) for i in range(len(y))
     ]
     return torch.stack(losses).mean()
+
+
+def gradient_by_hand(model: Network, x: torch.Tensor, y: torch.Tensor, task: TaskIds) -> torch.Tensor:
+    """The loss; the gradient is left in the model."""
+    learner = Learner(model, TrainSettings(), [], seed=0)
+    return learner.loss_gradient(Batch(x, y, task))
 
 
 @pytest.mark.parametrize(("make", "task"), CASES)
@@ -57,7 +69,7 @@ def test_the_gradient_by_hand_is_autograds(make, task):
     x, y = batch()
     expected = loss_by_autograd(model, x, y, task)
     (gradient,) = torch.autograd.grad(expected, model.theta)
-    loss = model.loss_gradient(x, y, task)
+    loss = gradient_by_hand(model, x, y, task)
     torch.testing.assert_close(loss, expected.detach())
     torch.testing.assert_close(model.gradient, gradient)
 
@@ -66,51 +78,29 @@ def test_the_gradient_by_hand_is_autograds(make, task):
 def test_a_gradient_leaves_nothing_behind_for_the_next(make, task):
     model = make().double()
     x, y = batch()
-    model.loss_gradient(x, y, task)
+    gradient_by_hand(model, x, y, task)
     first = model.gradient.clone()
-    model.loss_gradient(1 - x, y, MIXED)
-    model.loss_gradient(x, y, task)
+    gradient_by_hand(model, 1 - x, y, MIXED)
+    gradient_by_hand(model, x, y, task)
     assert torch.equal(model.gradient, first)
 
 
-def slow_squares(model: MLP, x, y, task, labels, draws):
-    """Squared gradients of the log-likelihood, one example and one label at a time."""
-    total = torch.zeros_like(model.theta)
-    for i in range(len(y)):
-        task_id = task if isinstance(task, int) else int(task[i])
-        log_probability = torch.log_softmax(model(x[i : i + 1], task_id=task_id), 1)[0]
-        probability = log_probability.exp().detach()
-        weights = torch.zeros_like(probability)
-        if labels == "exact":
-            weights = probability
-        elif labels == "sampled":
-            weights[int((probability.cumsum(0) < draws[i]).sum())] = 1
-        else:
-            weights[y[i]] = 1
-        for c, weight in enumerate(weights):
-            (gradient,) = torch.autograd.grad(log_probability[c], model.theta, retain_graph=True)
-            total += weight * gradient**2
-    return total
-
-
-@pytest.mark.parametrize("labels", ["exact", "sampled", "empirical"])
-@pytest.mark.parametrize(("make", "task"), [CASES[0], CASES[2], CASES[3]])
-def test_squared_gradients_are_those_of_a_slow_loop(make, task, labels):
+@pytest.mark.parametrize(("make", "task"), CASES)
+def test_the_gradients_of_groups_are_those_of_each_group_alone(make, task):
     model = make().double()
     x, y = batch()
-    draws = torch.rand(7, generator=torch.Generator().manual_seed(2)).double()
-    expected = slow_squares(model, x, y, task, labels, draws)
-    torch.testing.assert_close(model.squared_gradients(x, y, task, labels, draws), expected)
-
-
-@pytest.mark.parametrize(("make", "task", "last"), [(multi_head, 1, 2), (single_head, 1, 4), (domain, 1, 3)])
-def test_a_draw_beyond_the_last_cumulative_probability_takes_the_last_label(make, task, last):
-    """Rounding can leave the sum of the probabilities below a uniform number; here, all are above it."""
-    model = make().double()
-    x, y = batch()
-    draws = torch.full((7,), 1.001, dtype=torch.float64)
-    expected = model.squared_gradients(x, torch.full_like(y, last), task, "empirical", draws)
-    assert torch.equal(model.squared_gradients(x, y, task, "sampled", draws), expected)
+    sizes = [2, 4, 1]
+    rows, right, excluded = model.targets(y, task)
+    passed = model.run(x, rows)
+    logits = passed.logits if excluded is None else passed.logits.masked_fill(excluded, -math.inf)
+    error = torch.softmax(logits, 1) - functional.one_hot(right, logits.shape[1])
+    gradients = model.gradients_by_group(passed, error, sizes)
+    start = 0
+    for size, gradient in zip(sizes, gradients, strict=True):
+        own = slice(start, start + size)
+        loss = loss_by_autograd(model, x[own], y[own], task if isinstance(task, int) else task[own]) * size
+        torch.testing.assert_close(gradient, torch.autograd.grad(loss, model.theta)[0])
+        start += size
 
 
 def test_a_head_that_grows_keeps_every_old_parameter():
@@ -146,14 +136,16 @@ def test_an_untrained_head_answers_as_it_will_once_it_exists():
 def test_a_batch_of_one_task_moves_its_own_head_only():
     model = multi_head()
     moved = torch.zeros(len(model.theta), dtype=torch.bool)
-    for part in model.moved_by(1):
+    for part in model.parts(model.targets(torch.zeros(1, dtype=torch.int64), 1).rows):
         moved[part] = True
     trunk = 6 * 5 + 5 + 5 * 4 + 4
     expected = torch.zeros_like(moved)
     expected[:trunk] = True
     expected[trunk + 15 : trunk + 30] = True
     assert torch.equal(moved, expected)
-    assert model.moved_by(MIXED) == [slice(0, len(model.theta))]
+    assert model.parts(model.targets(torch.zeros(7, dtype=torch.int64), MIXED).rows) == [
+        slice(0, len(model.theta))
+    ]
 
 
 def test_an_unknown_head_is_refused_with_the_known_ones():
@@ -164,7 +156,7 @@ def test_an_unknown_head_is_refused_with_the_known_ones():
 
 
 def test_initial_weights_have_torchs_default_distribution():
-    ours = MLP(400, [300], seed=3).theta.detach()
+    ours = MLPTrunk(400, [300]).initial(seed=3)
     theirs = torch.nn.Linear(400, 300)
     assert ours.abs().max() <= 1 / 20
     assert abs(ours.std() - theirs.weight.detach().std()) < 1e-3
@@ -185,7 +177,7 @@ def test_a_copy_is_a_model_of_its_own(copied):
         model.theta.mul_(2)
     assert not torch.equal(model(x), original(x))
     assert torch.equal(model.predict(x, 0), model(x).argmax(1))
-    model.loss_gradient(x, y, 0)
+    gradient_by_hand(model, x, y, 0)
     expected = torch.autograd.grad(loss_by_autograd(model, x, y, 0), model.theta)[0]
     torch.testing.assert_close(model.gradient, expected)
 
@@ -193,6 +185,6 @@ def test_a_copy_is_a_model_of_its_own(copied):
 def test_the_gradient_survives_a_zero_grad():
     model, x, y = single_head(), torch.rand(7, 6), torch.randint(0, 5, (7,))
     model.zero_grad()
-    model.loss_gradient(x, y, 0)
+    gradient_by_hand(model, x, y, 0)
     expected = torch.autograd.grad(loss_by_autograd(model, x, y, 0), model.theta)[0]
     torch.testing.assert_close(model.gradient, expected)

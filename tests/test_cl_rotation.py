@@ -60,5 +60,16 @@ def test_every_image_is_turned_alone():
     assert torch.equal(together, alone)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+@pytest.mark.parametrize("degrees", [0, 33.0, 90])
+def test_every_channel_is_turned_as_an_image_of_its_own(degrees, dtype):
+    colours = images(count=3 * (CHUNK // 2), dtype=dtype).view(CHUNK // 2, 3, 7, 7)
+    turned = rotate(colours, degrees)
+    assert turned.is_contiguous()
+    for channel in range(3):
+        assert torch.equal(turned[:, channel], rotate(colours[:, channel], degrees))
+
+
 def test_no_images_are_no_images():
     assert rotate(images(count=0), 33.0).shape == (0, 7, 7)
+    assert rotate(torch.zeros(0, 3, 7, 7), 33.0).shape == (0, 3, 7, 7)

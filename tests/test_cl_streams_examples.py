@@ -139,11 +139,12 @@ def test_floats_pass_as_they_are():
 # Memory
 
 
+@pytest.mark.parametrize("image", [(3, 3), (3, 2, 2)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 @pytest.mark.parametrize("val_share", [0.0, 0.5])
 @pytest.mark.parametrize("name", ["split", "permuted", "rotated", "explicit"])
-def test_what_a_stream_hands_out_can_be_overwritten_without_harm(name, val_share, dtype):
-    data = dataset(dtype=dtype)
+def test_what_a_stream_hands_out_can_be_overwritten_without_harm(name, val_share, dtype, image):
+    data = dataset(dtype=dtype, image=image)
     before = content_digest(data)
     for part in parts(stream(name, data=[data], val_share=val_share, normalize=True)):
         for array in (data.x_train, data.x_test, data.y_train, data.y_test):
@@ -183,11 +184,17 @@ def test_training_data_is_made_anew_and_test_data_is_kept():
         ),
         (
             {"name": "rotated", "data": [dataset(image=(9,))]},
-            "rotated: images of shape (height, width) are needed; the data's shape is (9,)",
+            (
+                "rotated: images of shape (height, width) or (channels, height, width) are needed; "
+                "the data's shape is (9,)"
+            ),
         ),
         (
-            {"name": "rotated", "data": [dataset(image=(3, 3, 3))]},
-            "rotated: images of shape (height, width) are needed; the data's shape is (3, 3, 3)",
+            {"name": "rotated", "data": [dataset(image=(2, 3, 3, 3))]},
+            (
+                "rotated: images of shape (height, width) or (channels, height, width) are needed; "
+                "the data's shape is (2, 3, 3, 3)"
+            ),
         ),
         (
             {"name": "explicit", "data": [dataset(), dataset(image=(9,))]},

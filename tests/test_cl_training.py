@@ -8,9 +8,10 @@ from small_trial import FAST, Watch, matrix, reports, watched
 from cl.datasets import Dataset
 from cl.learner import Diverged
 from cl.methods import make_method
-from cl.registry import KINDS, METHODS, ModelSettings, SplitSettings, TrainSettings
+from cl.registry import KINDS, METHODS, MLPSettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
-from cl.training import learn, planned_steps
+from cl.trainer import planned_steps
+from cl.training import learn
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -35,7 +36,7 @@ def test_a_task_with_a_class_that_has_no_output_yet_is_null():
         return Dataset(x, y, x, y, scale=1.0)
 
     made = make_stream("class-il", "explicit", {}, [task(0, 1), task(0, 2)], seed=0, val_share=0.0)
-    run = learn(made, make_method("naive", {}), model=ModelSettings(hidden=(4,)), train=FAST, seed=0)
+    run = learn(made, make_method("naive", {}), model=MLPSettings(hidden=(4,)), train=FAST, seed=0)
     assert [[accuracy is None for accuracy in row] for row in matrix(run)] == [
         [False, True],
         [False, True],
@@ -121,12 +122,12 @@ def test_old_heads_stay_as_they_were_in_task_il(blobs):
     kept = []
     begin = method.begin_task
 
-    def spy(learner, task):
-        begin(learner, task)
-        kept.append((learner, learner.model.rows[: 2 * task].clone()))
+    def spy(learner, data):
+        begin(learner, data)
+        kept.append((learner, learner.model.rows[: 2 * learner.task].clone()))
 
     method.begin_task = spy
-    list(learn(made, method, model=ModelSettings(hidden=(8,)), train=train, seed=0))
+    list(learn(made, method, model=MLPSettings(hidden=(8,)), train=train, seed=0))
     learner, rows = kept[-1]
     assert torch.equal(learner.model.rows[:4], rows)
 

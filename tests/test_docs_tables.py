@@ -135,7 +135,7 @@ def test_the_data_page_has_every_data_set() -> None:
         [
             f"`{name}`",
             str(data.classes),
-            f"{data.image[0]} × {data.image[1]}",
+            " × ".join(map(str, data.image)),
             str(data.train),
             str(data.test),
         ]

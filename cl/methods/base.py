@@ -2,48 +2,71 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
 from torch import Tensor
 
-from cl.learner import Batch, Learner
-from cl.registry import Settings
-from cl.streams import Stream
+from cl.batch import Batch
+from cl.learner import Learner
+from cl.registry import MethodSettings
+from cl.state import load_state, state_of
+
+Diagnostics = dict[str, float | int | list[int]]
 
 
 class Method:
     """Plain fine-tuning, in the steps that a method may change.
 
-    A method is built from its hyperparameters alone and lives for one trial. Everything it remembers of
-    the past is made in `consolidate`; while there is no past, it must learn exactly as fine-tuning does.
+    A method lives for one trial. Everything it remembers of the past is made in `consolidate`; while there
+    is no past, it must learn exactly as fine-tuning does. What it carries from task to task is in public
+    attributes, which are saved and restored; what begins with an underscore is made anew in `begin_task`.
+
+    Args:
+        settings: the hyperparameters; or give them by name, as in ``EWC(lambda_=10.0)``.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        del settings
+    Settings: ClassVar[type[MethodSettings]] = MethodSettings
+    """The declaration of the hyperparameters."""
 
-    def begin_task(self, learner: Learner, task: int) -> None:
-        """Prepare for *task*; the default gives the model the task's outputs."""
-        learner.begin_task(task)
+    def __init__(self, settings: MethodSettings | None = None, **hyperparameters: Any) -> None:
+        self.settings = self.Settings(**hyperparameters) if settings is None else settings
 
-    def training_data(self, stream: Stream, task: int) -> Batch:
-        """The examples to train on during *task*; the default is the task's own."""
-        examples = stream.train(task)
-        return Batch(examples.x, examples.y, task)
+    def trains_on(self, task: int) -> Iterable[int]:
+        """The tasks whose examples are trained on during *task*; the default is the task itself."""
+        return [task]
 
-    def remembered(self) -> Batch | None:
-        """Examples of earlier tasks that mini-batches of this one may draw from; the default has none."""
-        return None
+    def begin_task(self, learner: Learner, data: Batch) -> None:
+        """Prepare for ``learner.task``, which has its outputs and whose training examples are *data*."""
 
-    def draw(self, new: int) -> Tensor | None:
-        """Which of the remembered examples join a mini-batch of *new* other ones, as positions int64 [m]."""
-        del new
-        return None
+    def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
+        """Write the gradient to follow to ``learner.model.gradient`` and return the loss (0-d).
 
-    def gradient(self, learner: Learner, batch: Batch) -> Tensor:
-        """Write the gradient to follow to ``learner.model.gradient`` and return the loss (0-d)."""
-        return learner.loss_gradient(batch)
+        The step's mini-batch is what *data*, the task's training examples, holds at *index* (int64 [n]).
+        """
+        return learner.loss_gradient(learner.mini_batch(data, index))
+
+    def after_step(self, learner: Learner) -> None:
+        """See ``learner.theta`` after each optimiser step."""
 
     def consolidate(self, learner: Learner, data: Batch) -> None:
         """Keep what later tasks must know of the finished one, whose training examples are *data*."""
 
-    def diagnostics(self) -> dict[str, float | int]:
+    def answering(self, learner: Learner, task: int) -> AbstractContextManager[None]:
+        """The time in which the model answers for *task*; the default changes nothing."""
+        del learner, task
+        return nullcontext()
+
+    def diagnostics(self, learner: Learner) -> Diagnostics:
         """What the tasks table records of the method after a task, by column name."""
+        del learner
         return {}
+
+    def state(self) -> dict[str, Any]:
+        """What the method carries from task to task."""
+        return state_of(self, without=("settings",))
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue where *state* was taken."""
+        load_state(self, state)

@@ -6,23 +6,21 @@ with that of a model trained on all data up to it.
 
 from __future__ import annotations
 
-from cl.learner import Batch, Learner
+from collections.abc import Iterable
+
+from cl.batch import Batch
+from cl.learner import Learner
 from cl.methods.base import Method
-from cl.streams import Stream
 
 
 class Joint(Method):
     """Forget on purpose, then learn everything seen so far at once."""
 
-    def begin_task(self, learner: Learner, task: int) -> None:
-        """Start from the initial weights, with the outputs of every task so far."""
-        learner.restart()
-        for seen in range(task + 1):
-            learner.begin_task(seen)
+    def trains_on(self, task: int) -> Iterable[int]:
+        """Tasks 0 to *task*."""
+        return range(task + 1)
 
-    def training_data(self, stream: Stream, task: int) -> Batch:
-        """The examples of tasks 0 to *task*."""
-        data = super().training_data(stream, 0)
-        for later in range(1, task + 1):
-            data = data.joined(super().training_data(stream, later))
-        return data
+    def begin_task(self, learner: Learner, data: Batch) -> None:
+        """Start from the initial weights, with the outputs of every task so far."""
+        del data
+        learner.restart()

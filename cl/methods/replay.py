@@ -10,8 +10,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from cl.learner import Batch, Learner
-from cl.methods.base import Method
+from cl.batch import Batch
+from cl.learner import Learner
+from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
 from cl.registry import ReplaySettings
 
@@ -70,28 +71,32 @@ class Reservoir:
 class Replay(Method):
     """Rehearse stored examples of earlier tasks in every mini-batch."""
 
-    def __init__(self, settings: ReplaySettings) -> None:
-        self.settings = settings
-        self.reservoir = Reservoir(settings.buffer_size)
+    Settings = ReplaySettings
+    settings: ReplaySettings
 
-    def begin_task(self, learner: Learner, task: int) -> None:
+    def __init__(self, settings: ReplaySettings | None = None, **hyperparameters: object) -> None:
+        super().__init__(settings, **hyperparameters)
+        self.reservoir = Reservoir(self.settings.buffer_size)
+
+    def begin_task(self, learner: Learner, data: Batch) -> None:
         """Draw from a stream of random numbers of the task's own."""
-        super().begin_task(learner, task)
-        self._random = generator(learner.seed, "memory", task)
+        del data
+        self._random = generator(learner.seed, "memory", learner.task)
 
-    def remembered(self) -> Batch | None:
-        """What the reservoir holds; it changes between tasks only."""
-        return self.reservoir.memory
-
-    def draw(self, new: int) -> Tensor:
-        """As many as make up the ratio: one mean cross-entropy is taken over them and the new ones."""
-        return self.reservoir.draw(replay_count(new, self.settings.ratio), self._random)
+    def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
+        """One mean cross-entropy over the new examples and those from memory."""
+        memory = self.reservoir.memory
+        if memory is None:
+            return super().gradient(learner, data, index)
+        drawn = self.reservoir.draw(replay_count(len(index), self.settings.ratio), self._random)
+        return learner.loss_gradient(learner.mini_batch(data, index, (memory, drawn)))
 
     def consolidate(self, learner: Learner, data: Batch) -> None:
         """Offer the finished task's examples to the reservoir, each once."""
         self.reservoir.offer(data, generator(learner.seed, "reservoir", learner.task))
 
-    def diagnostics(self) -> dict[str, float | int]:
+    def diagnostics(self, learner: Learner) -> Diagnostics:
         """Examples in memory."""
+        del learner
         memory = self.reservoir.memory
         return {"memory_examples": 0 if memory is None else len(memory)}

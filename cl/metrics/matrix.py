@@ -1,4 +1,4 @@
-"""Continual-learning metrics: pure functions of the accuracy matrix.
+"""The metrics: pure functions of the accuracy matrix.
 
 ``R[i, j]`` is the accuracy on task ``i`` after training task ``j`` (0-based, float64 ``[T, T]``), NaN where
 it was not measured; ``untrained[i]`` is the accuracy on task ``i`` before any training, written ``R[i, -1]``
@@ -29,6 +29,7 @@ __all__ = [
     "intransigence",
     "intransigence_proxy",
     "learning_accuracy",
+    "matrix_text",
     "worst_task_accuracy",
 ]
 
@@ -36,6 +37,9 @@ Array: TypeAlias = npt.NDArray[np.float64]
 
 _NAMED_CELLS = 3
 """A message names so many missing cells and counts the rest."""
+
+_MISSING = "–"
+_NOT_SEEN = "—"
 
 
 class UndefinedMetric(Exception):  # noqa: N818 - an outcome of the definition, caught and shown as null
@@ -160,6 +164,34 @@ def worst_task_accuracy(R: npt.ArrayLike) -> float:
     0.91
     """
     return float(_final(_square(R)).min())
+
+
+def matrix_text(R: npt.ArrayLike) -> str:
+    """The matrix in the layout of papers: — where the task is not learned yet, – where it was not measured.
+
+    >>> print(matrix_text([[0.97, 0.94, np.nan], [0.5, 0.95, 0.93], [np.nan, 0.5, 0.96]]))
+                T0    T1    T2
+    ──────────────────────────
+    Task 0 | 0.970 0.940     –
+    Task 1 |     — 0.950 0.930
+    Task 2 |     —     — 0.960
+    """
+    R = _square(R)
+    tasks = len(R)
+    stub, width = len(f"Task {tasks - 1}"), max(5, len(f"T{tasks - 1}"))
+    head = " " * (stub + 2) + "".join(f" {f'T{j}':>{width}}" for j in range(tasks))
+    lines = [
+        f"{f'Task {i}':<{stub}} |"
+        + "".join(f" {_cell_text(R[i, j], learned=i <= j):>{width}}" for j in range(tasks))
+        for i in range(tasks)
+    ]
+    return "\n".join([head, "─" * len(head), *lines])
+
+
+def _cell_text(accuracy: float, *, learned: bool) -> str:
+    if not learned:
+        return _NOT_SEEN
+    return _MISSING if np.isnan(accuracy) else f"{accuracy:.3f}"
 
 
 def _square(matrix: npt.ArrayLike, name: str = "R") -> Array:
