@@ -242,7 +242,7 @@ def gate(
         "max_acc_drop": max_acc_drop,
         "max_bwt_drop": max_bwt_drop,
     }
-    comparisons = [compare(*pair, level=level, **thresholds) for pair in pairs]
+    comparisons = [compare(ours, theirs, level=level, **thresholds) for ours, theirs in pairs]
     for comparison in comparisons:
         Console().print(gate_table(comparison), "")
     for note in dict.fromkeys(note for store in stores for note in damage(store)):

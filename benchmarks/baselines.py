@@ -13,28 +13,18 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from strategies import BATCH, CLASSES, CLIP, HIDDEN, LR, MOMENTUM, Strategy
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 
 from cl.datasets import Dataset
 from cl.download import torchvision_datasets
-
-CLASSES = 2
-"""Per task."""
-HIDDEN = 256
-BATCH = 64
-LR = 0.01
-MOMENTUM = 0.9
-CLIP = 1.0
-LAMBDA = 100.0
-FISHER_SAMPLES = 200
-BUFFER = 500
 
 
 @dataclass(frozen=True)
@@ -86,93 +76,6 @@ def grow(net: nn.Sequential) -> None:
     net[-1] = new
 
 
-class Strategy(Protocol):
-    """What a method changes in the tutorial's loop."""
-
-    def __init__(self) -> None:
-        """Remember nothing yet."""
-
-    def loss(self, net: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
-        """The loss of a mini-batch."""
-
-    def after_task(self, net: nn.Sequential, task: Subset[Any]) -> None:
-        """Remember the finished task."""
-
-
-class Naive:
-    """Cross-entropy alone."""
-
-    def loss(self, net: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
-        """The batch's mean cross-entropy."""
-        return functional.cross_entropy(net(x), y)
-
-    def after_task(self, net: nn.Sequential, task: Subset[Any]) -> None:
-        """Remember nothing."""
-
-
-class EWC:
-    """A penalty per parameter in the loss; the Fisher from one backward pass per example."""
-
-    def __init__(self) -> None:
-        self.fisher: dict[str, Tensor] = {}
-        self.anchor: dict[str, Tensor] = {}
-
-    def loss(self, net: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
-        """Cross-entropy and lambda/2 sum F (theta - theta*)^2; rows that the head grew since are free."""
-        loss = functional.cross_entropy(net(x), y)
-        if self.fisher:
-            for name, p in net.named_parameters():
-                anchor = self.anchor[name]
-                loss = loss + LAMBDA / 2 * (self.fisher[name] * (p[: len(anchor)] - anchor).pow(2)).sum()
-        return loss
-
-    def after_task(self, net: nn.Sequential, task: Subset[Any]) -> None:
-        """Add the empirical Fisher over some examples, and anchor the weights."""
-        fisher = {name: torch.zeros_like(p) for name, p in net.named_parameters()}
-        chosen = torch.randperm(len(task))[:FISHER_SAMPLES].tolist()
-        for i in chosen:
-            x, y = task[i]
-            net.zero_grad()
-            functional.cross_entropy(net(x[None]), torch.tensor([y])).backward()
-            for name, p in net.named_parameters():
-                assert p.grad is not None
-                fisher[name] += p.grad.pow(2) / len(chosen)
-        for name, old in self.fisher.items():
-            fisher[name][: len(old)] += old
-        self.fisher = fisher
-        self.anchor = {name: p.detach().clone() for name, p in net.named_parameters()}
-
-
-class Replay:
-    """A reservoir as a list of examples; as many of them as there are new ones join each batch."""
-
-    def __init__(self) -> None:
-        self.memory: list[tuple[Tensor, Tensor]] = []
-        self.seen = 0
-        self.current: list[Images] = []
-
-    def loss(self, net: nn.Sequential, x: Tensor, y: Tensor) -> Tensor:
-        """Mean cross-entropy over the new examples and those drawn from earlier tasks."""
-        self.current.append((x, y))
-        if self.memory:
-            drawn = random.sample(self.memory, min(len(x), len(self.memory)))
-            x = torch.cat([x, torch.stack([example for example, _ in drawn])])
-            y = torch.cat([y, torch.stack([label for _, label in drawn])])
-        return functional.cross_entropy(net(x), y)
-
-    def after_task(self, net: nn.Sequential, task: Subset[Any]) -> None:
-        """Offer the first epoch's batches, which passed through the loop anyway, to the reservoir."""
-        del net
-        for x, y in self.current[: -(-len(task) // BATCH)]:
-            for example in zip(x, y, strict=True):
-                self.seen += 1
-                if len(self.memory) < BUFFER:
-                    self.memory.append(example)
-                elif (place := random.randrange(self.seen)) < BUFFER:  # noqa: S311 - a sample, not a secret
-                    self.memory[place] = example
-        self.current.clear()
-
-
 def tutorial(
     folder: Path, test: Images, strategy: Strategy, *, tasks: int, steps: int, seed: int
 ) -> Iterator[Lap]:
@@ -189,11 +92,7 @@ def tutorial(
         optimizer = torch.optim.SGD(net.parameters(), lr=LR, momentum=MOMENTUM)
         part = Subset(train, (train.targets // CLASSES == task).nonzero().flatten().tolist())
         for x, y in _forever(DataLoader(part, batch_size=BATCH, shuffle=True), steps):
-            optimizer.zero_grad()
-            loss = strategy.loss(net, x, y)
-            loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), CLIP)
-            optimizer.step()
+            strategy.step(net, optimizer, x, y)
         strategy.after_task(net, part)
         yield Lap(steps, time.perf_counter() - start, _accuracy(net, test, task))
 

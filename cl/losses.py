@@ -50,3 +50,39 @@ def weighted_cross_entropy(
     loss = -torch.dot(log_probabilities.gather(1, right)[:, 0], weights)
     error = log_probabilities.exp_().mul_(weights[:, None])
     return loss, error.scatter_add_(1, right, -weights[:, None])
+
+
+def squared_error(logits: Tensor, stored: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over examples of the mean squared difference to *stored* logits, and its gradient [n, rows].
+
+    Where *stored* [n, rows] is -inf there is nothing to match; an example's mean is over its other outputs.
+
+    >>> stored = torch.tensor([[1.0, -math.inf], [2.0, 0.0]])
+    >>> loss, error = squared_error(torch.tensor([[3.0, 5.0], [1.0, 4.0]]), stored)
+    >>> loss.item(), error.tolist()
+    (6.25, [[2.0, 0.0], [-0.5, 2.0]])
+    """
+    matched = stored.isfinite()
+    difference = (logits - stored).masked_fill(~matched, 0.0)
+    error = difference / (len(stored) * matched.sum(1, keepdim=True))
+    return torch.sum(error * difference), error.mul_(2)
+
+
+def distillation(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """T^2 times the cross-entropy of softened *logits* (0-d), and its gradient [n, ..., outputs].
+
+    A mean over examples and a sum over whatever lies between: the heads of an example.
+
+    Args:
+        logits: float [n, ..., outputs].
+        targets: the probabilities that softmax(logits / T) is held to, of the same shape.
+        temperature: T.
+
+    >>> loss, error = distillation(torch.zeros(2, 2), torch.tensor([[0.75, 0.25], [0.5, 0.5]]), 2.0)
+    >>> round(loss.item(), 4), error.tolist()
+    (2.7726, [[-0.25, 0.25], [0.0, 0.0]])
+    """
+    log_probabilities = torch.log_softmax(logits / temperature, -1)
+    scale = temperature / len(logits)
+    loss = torch.sum(targets * log_probabilities) * (-temperature * scale)
+    return loss, log_probabilities.exp_().sub_(targets).mul_(scale)

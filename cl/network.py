@@ -146,7 +146,9 @@ class Network(nn.Module):
         Returns:
             One row per group, float [groups, parameters].
         """
-        gradients = error.new_zeros(len(sizes), len(self.theta))
+        gradients = error.new_empty(len(sizes), len(self.theta))
+        if passed.rows != self.head.rows:
+            gradients[:, self.trunk.size :].zero_()  # the other rows
         outputs = self._outputs(passed.rows)
         parts = zip(gradients, error.split(list(sizes)), passed.hidden.split(list(sizes)), strict=True)
         for row, errors, hidden in parts:

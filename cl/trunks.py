@@ -119,11 +119,11 @@ class MLPTrunk(Trunk):
         self, trace: list[Tensor], error: Tensor, sizes: Sequence[int], out: Tensor
     ) -> None:
         """One pass back for all groups; per layer one product per group."""
+        layers, sizes = [self._layers(row) for row in out.unbind()], list(sizes)
         for depth in reversed(range(len(self._weights))):
             relu_backward_(error, trace[depth + 1])
-            parts = zip(out, trace[depth].split(list(sizes)), error.split(list(sizes)), strict=True)
-            for row, inputs, errors in parts:
-                weights, biases = self._layers(row)
+            parts = zip(layers, trace[depth].split(sizes), error.split(sizes), strict=True)
+            for (weights, biases), inputs, errors in parts:
                 torch.mm(inputs.t(), errors, out=weights[depth])
                 torch.sum(errors, 0, out=biases[depth])
             if depth:

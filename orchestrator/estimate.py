@@ -12,10 +12,10 @@ from itertools import islice
 import numpy as np
 
 from cl.datasets import Dataset
-from cl.registry import TrainSettings
+from cl.registry import TrainSettings, method_entry
 from cl.trainer import planned_steps
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
-from orchestrator.trial import reports_of
+from orchestrator.trial import method_of, reports_of
 from sweeps.trials import Trial
 
 CALIBRATION_STEPS = 30
@@ -51,7 +51,7 @@ def steps_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> int:
     elif trial.scenario.stream == "split":
         examples = examples * int(trial.scenario.settings["classes_per_task"]) // _classes(data[0])
     examples = round(examples * (1 - train.val_share))
-    seen = range(1, tasks + 1) if trial.method == "joint" else [1] * tasks
+    seen = range(1, tasks + 1) if method_entry(trial.method).cumulative else [1] * tasks
     return sum(planned_steps(train, examples * k, k) for k in seen)
 
 
@@ -62,8 +62,7 @@ def _classes(data: Dataset) -> int:
 
 def work_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
     """How much work *trial* is, in steps of plain fine-tuning: good enough to share out the time left."""
-    ratio = float(trial.hyperparameters.get("ratio", 0.0))
-    return steps_of(trial, data, tasks) / (1 - ratio)
+    return steps_of(trial, data, tasks) * method_of(trial).settings.work
 
 
 def estimate(

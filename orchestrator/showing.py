@@ -8,12 +8,18 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cl.registry import METHODS
 from orchestrator.identity import of_spec
 from results.schema import COMPLETE
 from results.store import Store
 from results.summary import CellSummary, summarise
+from sweeps.names import PlugIns
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, load_spec
+
+
+(_REFERENCE,) = (name for name, entry in METHODS.items() if entry.cumulative)
+_FRESH = tuple(name for name, entry in METHODS.items() if entry.fresh)
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,6 +51,8 @@ def shown(store: Store, *, everything: bool = False) -> Shown:
         scenarios=spec.scenario_labels if spec else (),
         methods=spec.method_names if spec else (),
         not_started=to_come,
+        reference=_REFERENCE,
+        fresh=_FRESH,
     )
     return Shown(cells, current, (*notes, *damage(store)))
 
@@ -60,7 +68,8 @@ def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:
     if not store.paths.spec.is_file():
         return None, []
     try:
-        return load_spec(str(store.paths.spec)), []
+        # Showing numbers runs nobody's code.
+        return load_spec(str(store.paths.spec), plug_ins=PlugIns.unseen), []
     except SpecError as error:  # such as data that is no longer where it was; the rows are still there
         return None, [f"Trials of all settings are shown, since the spec does not load: {error}"]
 

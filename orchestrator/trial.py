@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 
 from cl.building import labels_of
 from cl.datasets import Dataset
-from cl.methods import make_method
-from cl.registry import METHODS, TrainSettings, model_settings
-from cl.streams import make_stream
+from cl.methods import Method, make_method
+from cl.registry import ModelSettings, TrainSettings, method_entry, model_entry, model_name, plugins
+from cl.streams import Stream, make_stream
 from cl.training import TaskReport, learn
 from sweeps.trials import Trial
 
@@ -22,22 +23,58 @@ def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
     the trial runs on the same kind of processor.
     """
     torch.set_num_threads(trial.resources.threads)
-    train = TrainSettings.model_validate(trial.train)
-    scenario = trial.scenario
-    model = model_settings(trial.model, scenario.kind, METHODS[trial.method])
-    stream = make_stream(
-        labels_of(model.name, scenario.kind),
-        scenario.stream,
-        scenario.settings,
-        data,
-        seed=trial.seed,
-        val_share=train.val_share,
-    )
+    for name, settings in _named(trial):
+        if plugins.is_plug_in(name) and plugins.source_digest(name) != settings[plugins.SOURCE]:
+            raise ValueError(f"the source of {name} on this machine is not that of the plan")
     return learn(
-        stream,
-        make_method(trial.method, trial.hyperparameters),
-        model=model,
-        train=train,
+        stream_of(trial, data),
+        method_of(trial),
+        model=model_of(trial),
+        train=TrainSettings.model_validate(trial.train),
         seed=trial.seed,
         device=trial.resources.device_type,
+    )
+
+
+def method_of(trial: Trial) -> Method:
+    """The method of *trial*, before its first task."""
+    return make_method(trial.method, plugins.own(trial.hyperparameters))
+
+
+def model_of(trial: Trial) -> ModelSettings:
+    """The settings of the model that *trial* trains, by its own name."""
+    name = model_name(trial.model["name"], trial.scenario.kind, method_entry(trial.method))
+    values = {**plugins.own(trial.model), "name": name}
+    return model_entry(name).settings.model_validate(values)
+
+
+def stream_of(trial: Trial, data: Sequence[Dataset]) -> Stream:
+    """The stream of *trial* over *data*, with the labels that its model learns.
+
+    Raises:
+        StreamError: this data cannot be divided or turned as the scenario asks.
+    """
+    scenario = trial.scenario
+    return make_stream(
+        labels_of(model_of(trial).name, scenario.kind),
+        scenario.stream,
+        plugins.own(scenario.settings),
+        data,
+        seed=trial.seed,
+        val_share=trial.train["val_share"],
+    )
+
+
+def plug_ins_of(trials: Sequence[Trial]) -> list[str]:
+    """The plug-ins that *trials* are made of, each once."""
+    names = dict.fromkeys(name for trial in trials for name, _ in _named(trial))
+    return [name for name in names if plugins.is_plug_in(name)]
+
+
+def _named(trial: Trial) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """What a trial names, with the settings of each."""
+    return (
+        (trial.method, trial.hyperparameters),
+        (trial.model["name"], trial.model),
+        (trial.scenario.stream, trial.scenario.settings),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -95,6 +95,8 @@ def summarise(
     scenarios: Sequence[str] = (),
     methods: Sequence[str] = (),
     not_started: Sequence[Mapping[str, Any]] = (),
+    reference: str = "",
+    fresh: Collection[str] = (),
 ) -> list[CellSummary]:
     """The cells of a sweep, from its tables `TRIALS` and `ACCURACY` (test rows).
 
@@ -102,7 +104,8 @@ def summarise(
 
     They stand in the order of *scenarios* and *methods*, others after them as they were started. Metrics are
     computed per seed and then averaged; only complete trials enter. Intransigence is measured
-    against the joint trial with the same scenario, data, model, training settings and seed.
+    against the trial of the method *reference* with the same scenario, data, model, training settings and
+    seed. The methods in *fresh* train a fresh model for each task, so nothing of theirs can be forgotten.
     """
     rows = trials.select(_COLUMNS).to_pylist() + [_to_come(columns) for columns in not_started]
     complete = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
@@ -112,15 +115,17 @@ def summarise(
         key: {seed: matrices[row["trial_id"]] for seed, row in seeds.items() if row["status"] == COMPLETE}
         for key, seeds in cells.items()
     }
-    joint = {key.setting: by_seed for key, by_seed in measured.items() if key.method == "joint"}
+    J = {key.setting: by_seed for key, by_seed in measured.items() if key.method == reference}
     names = CellNames(cells, scenarios=scenarios, methods=methods)
     every_seed = sorted({row["seed"] for row in rows})
     summaries = []
     for key in sorted(cells, key=names.position):
-        evidence = _evidence(measured[key], joint.get(key.setting, {}))
+        evidence = _evidence(measured[key], J.get(key.setting, {}))
         kind = next(iter(cells[key].values()))["kind"]
         seeds = {seed: row["status"] for seed, row in cells[key].items() if row["status"]}
-        scores = {name: _score(name, kind, key.method, evidence) for name in metrics}
+        scores = {name: _score(name, kind, evidence, reference) for name in metrics}
+        if key.method in fresh:
+            scores |= {name: _NOTHING_TO_FORGET for name in _OF_FORGETTING if name in metrics}
         summaries.append(
             CellSummary(
                 **_identity(key, kind, names),
@@ -180,40 +185,35 @@ def _identity(key: CellKey, kind: str, names: CellNames) -> dict[str, Any]:
     }
 
 
-def _evidence(measured: Mapping[int, TrialMatrix], joint: Mapping[int, TrialMatrix]) -> dict[int, _Evidence]:
+_OF_FORGETTING = ("bwt", "fm", "forgetting")
+_NOTHING_TO_FORGET = _Score({}, "undefined, since each task trains a fresh model")
+
+
+def _evidence(measured: Mapping[int, TrialMatrix], J: Mapping[int, TrialMatrix]) -> dict[int, _Evidence]:
     return {
-        seed: _Evidence(matrix.R, matrix.untrained, joint[seed].R if seed in joint else None)
+        seed: _Evidence(matrix.R, matrix.untrained, J[seed].R if seed in J else None)
         for seed, matrix in measured.items()
     }
 
 
-def _score(name: str, kind: str, method: str, evidence: Mapping[int, _Evidence]) -> _Score:
+def _score(name: str, kind: str, evidence: Mapping[int, _Evidence], reference: str) -> _Score:
     """The metric of every seed that has one, and why the others have none."""
-    if reason := _undefined(name, method):
-        return _Score({}, reason)
     if not evidence:
         return _Score({}, "no complete trial")
     values, reasons = {}, dict[str, list[int]]()
     for seed, arrays in evidence.items():
         try:
-            values[seed] = _compute(name, arrays)
+            values[seed] = _compute(name, arrays, reference)
         except UndefinedMetric as error:
             unseen = kind == "class-il" and name in {"fwt", "fwt_gain"} and len(arrays.R) > 1
             reasons.setdefault(NO_OUTPUT if unseen else str(error), []).append(seed)
     return _Score(values, _merged(reasons, everywhere=len(evidence)))
 
 
-def _undefined(name: str, method: str) -> str:
-    """Why the metric has no meaning here, whatever the accuracies; empty if it has."""
-    if method == "joint" and name in {"bwt", "fm", "forgetting"}:
-        return "undefined, since each task trains a fresh model"
-    return ""
-
-
-def _compute(name: str, arrays: _Evidence) -> float:
+def _compute(name: str, arrays: _Evidence, reference: str) -> float:
     metric = METRICS[name]
     if "J" in metric.reads and arrays.J is None:
-        raise UndefinedMetric("no complete joint trial with the same settings and seed")
+        raise UndefinedMetric(f"no complete {reference or 'reference'} trial with the same settings and seed")
     return metric.compute(*(getattr(arrays, array) for array in metric.reads))
 
 

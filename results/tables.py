@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cl.metrics import METRICS
+from cl.metrics import matrix_text as laid_out
 from results.notes import footnotes, header, legend
 from results.schema import STATUSES, SUMMARY, to_table
 from results.statistics import Interval
@@ -28,7 +28,6 @@ HEADLINE = ("acc", "bwt", "fm", "fwt", "intransigence")
 """The metrics of a table unless others are asked for."""
 
 _NULL = "–"
-_NOT_SEEN = "—"
 
 
 @dataclass(frozen=True)
@@ -152,24 +151,9 @@ def matrix_text(cell: CellSummary) -> str:
         ValueError: the cell has no complete seed.
     """
     R, n = mean_matrix(cell)
-    tasks = len(R)
-    stub = len(f"Task {tasks - 1}")
-    width = max(5, len(f"T{tasks - 1}"))
-    head = " " * (stub + 2) + "".join(f" {f'T{j}':>{width}}" for j in range(tasks))
-    lines = [
-        f"{f'Task {i}':<{stub}} |"
-        + "".join(f" {_cell_text(R[i, j], seen=i <= j):>{width}}" for j in range(tasks))
-        for i in range(tasks)
-    ]
     title = f"{cell.scenario_label}  {cell.label}"
     seeds = f"accuracy after each task, mean of {n} seeds" if n > 1 else "accuracy after each task, 1 seed"
-    return "\n".join([title, seeds, head, "─" * len(head), *lines])
-
-
-def _cell_text(accuracy: float, *, seen: bool) -> str:
-    if not seen:
-        return _NOT_SEEN
-    return _NULL if math.isnan(accuracy) else _fixed(accuracy)
+    return "\n".join([title, seeds, laid_out(R)])
 
 
 def to_markdown(cells: Sequence[CellSummary], *, metrics: Sequence[str] = HEADLINE) -> str:

@@ -1,10 +1,11 @@
-"""The plan: every trial of a sweep in the order in which they run, and the combinations that cannot."""
+"""The plan: every trial of a sweep in the order in which they run, and what cannot run or not well."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from cl import registry
 from sweeps.sections import MethodChoice, ScenarioChoice
@@ -14,7 +15,7 @@ from sweeps.trials import Resources, Trial
 
 @dataclass(frozen=True)
 class Excluded:
-    """A combination of scenario and method that cannot work, and why."""
+    """A combination of scenario, method and model that cannot work, and why."""
 
     scenario: str
     method: str
@@ -23,19 +24,27 @@ class Excluded:
 
 @dataclass(frozen=True)
 class Plan:
-    """The trials of a sweep, all of one seed before the next, and what was excluded."""
+    """The trials of a sweep, all of one seed before the next, what was excluded, and warnings."""
 
     trials: tuple[Trial, ...]
     excluded: tuple[Excluded, ...]
+    warnings: tuple[str, ...] = ()
+    """What runs, but should not be expected to do well, a line each."""
+
+
+class _Combination(NamedTuple):
+    scenario: ScenarioChoice
+    method: MethodChoice
+    model: dict[str, Any]
 
 
 def data_names(spec: Spec) -> set[tuple[str, ...]]:
-    """The data that the scenarios of *spec* need, each as its tuple of data set names or paths."""
-    return {choice.scenario.data for choice in spec.scenarios}
+    """The data that the trials of *spec* need, each as its tuple of data set names or paths."""
+    return {each.scenario.scenario.data for each, fit in _combinations(spec) if fit.level != "invalid"}
 
 
 def plan(spec: Spec, digests: Mapping[tuple[str, ...], str]) -> Plan:
-    """The trials of *spec*, each once, and the combinations that are excluded.
+    """The trials of *spec*, each once, the combinations that are excluded, and warnings.
 
     Seed-major: every cell of the first seed comes before the second seed, so early tables have every cell.
 
@@ -43,28 +52,48 @@ def plan(spec: Spec, digests: Mapping[tuple[str, ...], str]) -> Plan:
         spec: a checked sweep.
         digests: the digest of the data, for each of `data_names`.
     """
-    pairs = list(itertools.product(spec.scenarios, spec.methods))
-    runnable = [(scenario, method) for scenario, method in pairs if not _obstacle(scenario, method)]
+    combinations = _combinations(spec)
     trials: dict[str, Trial] = {}
     for seed in spec.seeds:
-        for scenario, method in runnable:
-            digest = digests[scenario.scenario.data]
-            for trial in _trials(spec, scenario, method, seed, digest):
-                trials.setdefault(trial.id, trial)
-    excluded = dict.fromkeys(
-        Excluded(scenario.scenario.label, method.method, reason)
-        for scenario, method in pairs
-        if (reason := _obstacle(scenario, method))
-    )
-    return Plan(tuple(trials.values()), tuple(excluded))
+        for each, fit in combinations:
+            if fit.level != "invalid":
+                for trial in _trials(spec, each, seed, digests[each.scenario.scenario.data]):
+                    trials.setdefault(trial.id, trial)
+    excluded = [
+        Excluded(each.scenario.scenario.label, each.method.method, fit.reason)
+        for each, fit in combinations
+        if fit.level == "invalid"
+    ]
+    warnings = [
+        f"{each.scenario.scenario.label}: {fit.reason}"
+        for each, fit in combinations
+        if fit.level == "suboptimal"
+    ]
+    return Plan(tuple(trials.values()), tuple(dict.fromkeys(excluded)), tuple(dict.fromkeys(warnings)))
 
 
-def _trials(
-    spec: Spec, scenario: ScenarioChoice, method: MethodChoice, seed: int, digest: str
-) -> Iterator[Trial]:
+def _combinations(spec: Spec) -> list[tuple[_Combination, registry.Fit]]:
+    """Every scenario with every method and model, and how well they go together."""
+    return [
+        (
+            _Combination(scenario, method, model),
+            registry.compatibility(
+                scenario.scenario.kind,
+                method.method,
+                model["name"],
+                methods={**registry.METHODS, **spec.plug_in_methods},
+                models={**registry.MODELS, **spec.plug_in_models},
+            ),
+        )
+        for scenario, method, model in itertools.product(spec.scenarios, spec.methods, spec.models)
+    ]
+
+
+def _trials(spec: Spec, each: _Combination, seed: int, digest: str) -> Iterator[Trial]:
+    scenario, method, model = each
     # The method's wish is the more specific one.
     resources = Resources(**{**vars(spec.resources), **scenario.resources, **method.resources})
-    for model, train in itertools.product(spec.models, spec.trains):
+    for train in spec.trains:
         yield Trial(
             scenario=scenario.scenario,
             method=method.method,
@@ -75,12 +104,3 @@ def _trials(
             resources=resources,
             data_digest=digest,
         )
-
-
-def _obstacle(scenario: ScenarioChoice, method: MethodChoice) -> str:
-    """Why the two cannot be combined; empty if they can."""
-    entry = registry.METHODS[method.method]
-    kind = scenario.scenario.kind
-    if kind in entry.kinds:
-        return ""
-    return f"{method.method} cannot run in {kind}" + (f" because it {entry.needs}" if entry.needs else "")

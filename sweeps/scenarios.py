@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cl import registry
+from cl.registry import plugins
 from sweeps.grid import REFUSED
+from sweeps.names import Names
 from sweeps.problems import Problem, hint, nearest, not_allowed, shown, unknown
 from sweeps.trials import Scenario
-from sweeps.validation import Place, check
+from sweeps.validation import Place
 
 EXPLICIT = "explicit"
 KEYS = ("kind", "stream", "data", "resources")
@@ -43,13 +45,16 @@ def written_out(entry: Any) -> Any:
     return entry
 
 
-def scenario(values: Any, *, at: Place, folder: Path, problems: list[Problem]) -> Scenario | None:
+def scenario(
+    values: Any, *, at: Place, folder: Path, names: Names, problems: list[Problem]
+) -> Scenario | None:
     """The scenario that one combination of an entry means; if it is wrong, None, and problems are added.
 
     Args:
         values: the entry without grids, in its short form or written out.
         at: the place of each value.
         folder: where relative ``.npz`` paths start.
+        names: what the names of streams stand for.
         problems: receives what is found.
     """
     if values is REFUSED:
@@ -63,9 +68,10 @@ def scenario(values: Any, *, at: Place, folder: Path, problems: list[Problem]) -
     kind = _kind(values, at, found)
     source = _source(values, at, folder, found)
     settings = None
-    if source is not None:
-        settings = check(
-            registry.STREAMS[source.stream],
+    if source is not None and (declaration := names.stream(source.stream, at(("stream",)), found)):
+        settings = names.resolved(
+            declaration,
+            source.stream,
             {name: value for name, value in values.items() if name not in KEYS},
             at=at,
             what=f"setting of {source.name}",
@@ -76,7 +82,7 @@ def scenario(values: Any, *, at: Place, folder: Path, problems: list[Problem]) -
     if kind is None or source is None or settings is None or REFUSED in values.values():
         return None
     label = f"{kind}/{source.name}"
-    resolved = _with_tasks(settings.resolved(), source, at, problems)
+    resolved = _with_tasks(settings, source, at, problems)
     return Scenario(kind, source.stream, source.data, resolved, label)
 
 
@@ -108,11 +114,15 @@ def _source(values: Mapping[str, Any], at: Place, folder: Path, problems: list[P
         else:
             base, _, name = str(stream).partition("-")
             return _Source(base, (name,), str(stream))
-    elif isinstance(stream, str) and stream in registry.STREAMS and stream != EXPLICIT:
+    elif isinstance(stream, str) and _takes_data(stream):
         return _over_data(stream, data, at, folder, problems)
     else:
         problems.append(_wrong_stream(stream, at(("stream",)), given="stream" in values))
     return None
+
+
+def _takes_data(stream: str) -> bool:
+    return plugins.is_plug_in(stream) or (stream in registry.STREAMS and stream != EXPLICIT)
 
 
 def _wrong_stream(stream: Any, place: str, *, given: bool) -> Problem:

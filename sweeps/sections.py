@@ -12,7 +12,8 @@ from pydantic import AfterValidator, Field
 
 from cl import registry
 from sweeps.grid import REFUSED, Combination, combinations, listed
-from sweeps.problems import Problem, not_allowed, shown, unknown
+from sweeps.names import Names
+from sweeps.problems import Problem, not_allowed, shown
 from sweeps.scenarios import scenario
 from sweeps.trials import Scenario
 from sweeps.validation import Place, check
@@ -118,23 +119,57 @@ def resources(section: Any, *, at: Place, problems: list[Problem]) -> ResourceSe
     return check(ResourceSettings, section, at=at, what="resource", problems=problems)
 
 
-def settings(
-    section: Any, declaration: type[registry.Settings], place: str, problems: list[Problem]
+def models(section: Any, names: Names, problems: list[Problem]) -> tuple[dict[str, Any], ...]:
+    """Every combination of the grids in ``model``, resolved, each once."""
+
+    def resolved(values: Any, at: Place) -> dict[str, Any] | None:
+        name = values.get("name", "mlp") if isinstance(values, Mapping) else "mlp"
+        if name is REFUSED:
+            return None
+        place = at(("name",))
+        if not isinstance(name, str):
+            problems.append(not_allowed(place, name, f"the name of a model ({', '.join(_MODELS)})"))
+            return None
+        declaration = names.model(name, place, problems)
+        if declaration is None:
+            return None
+        what = f"setting of {name}"
+        return names.resolved(declaration, name, values, at=at, what=what, problems=problems)
+
+    return _rows(section, "model", resolved, problems)
+
+
+_MODELS = ("mlp", *registry.MODELS)
+
+
+def trains(section: Any, problems: list[Problem]) -> tuple[dict[str, Any], ...]:
+    """Every combination of the grids in ``train``, resolved, each once."""
+
+    def resolved(values: Any, at: Place) -> dict[str, Any] | None:
+        checked = check(registry.TrainSettings, values, at=at, what="setting of train", problems=problems)
+        return None if checked is None else checked.resolved()
+
+    return _rows(section, "train", resolved, problems)
+
+
+def _rows(
+    section: Any,
+    place: str,
+    resolved: Callable[[Any, Place], dict[str, Any] | None],
+    problems: list[Problem],
 ) -> tuple[dict[str, Any], ...]:
-    """Every combination of the grids in ``model`` or ``train``, resolved, each once."""
     rows: dict[str, dict[str, Any]] = {}
     for combination in combinations(section, place, problems):
-        if combination.value is REFUSED:
-            continue
-        at = _at(combination, place)
-        checked = check(declaration, combination.value, at=at, what=f"setting of {place}", problems=problems)
-        if checked is not None:
-            row = checked.resolved()
-            rows.setdefault(json.dumps(row), row)
+        if combination.value is not REFUSED:
+            row = resolved(combination.value, _at(combination, place))
+            if row is not None:
+                rows.setdefault(json.dumps(row), row)
     return tuple(rows.values())
 
 
-def scenarios(entries: Sequence[Any], folder: Path, problems: list[Problem]) -> tuple[ScenarioChoice, ...]:
+def scenarios(
+    entries: Sequence[Any], folder: Path, names: Names, problems: list[Problem]
+) -> tuple[ScenarioChoice, ...]:
     """Every combination of every entry, in order; an entry that repeats an earlier one is a problem."""
     choices: dict[str, ScenarioChoice] = {}
     first: dict[str, int] = {}
@@ -144,7 +179,7 @@ def scenarios(entries: Sequence[Any], folder: Path, problems: list[Problem]) -> 
         for combination in combinations(entry, place, problems):
             at = _at(combination, place)
             given = _own_resources(combination, at, problems)
-            found = scenario(combination.value, at=at, folder=folder, problems=problems)
+            found = scenario(combination.value, at=at, folder=folder, names=names, problems=problems)
             if found is None:
                 continue
             what = json.dumps([found.kind, found.stream, found.data, found.settings], sort_keys=True)
@@ -164,12 +199,12 @@ def _same_label(found: Scenario, other: tuple[str, ...]) -> str:
     return f"{mine} and {theirs} would both be called {shown(found.label)}; give the files different names"
 
 
-def methods(entries: Sequence[Any], problems: list[Problem]) -> tuple[MethodChoice, ...]:
+def methods(entries: Sequence[Any], names: Names, problems: list[Problem]) -> tuple[MethodChoice, ...]:
     """Every combination of every method, in order; a method that is listed twice is a problem."""
     choices: list[MethodChoice] = []
     first: dict[str, str] = {}
-    for place, entry in listed(entries, "methods", problems):
-        named = _named(entry, place, problems)
+    for place, listing in listed(entries, "methods", problems):
+        named = _named(listing, place, problems)
         if named is None:
             continue
         name, values = named
@@ -177,10 +212,9 @@ def methods(entries: Sequence[Any], problems: list[Problem]) -> tuple[MethodChoi
             text = f"{shown(name)} is already {first[name]}; several values of one method are a grid"
             problems.append(Problem(place, f"{text}: {{grid: [...]}}"))
         first.setdefault(name, place)
-        if name not in registry.METHODS:
-            problems.append(unknown(place, "method", name, list(registry.METHODS)))
-            continue
-        choices += _method(name, values, problems)
+        entry = names.method(name, place, problems)
+        if entry is not None:
+            choices += _method(name, entry, values, names, problems)
     return tuple(choices)
 
 
@@ -196,7 +230,9 @@ def _named(entry: Any, place: str, problems: list[Problem]) -> tuple[str, Any] |
     return None
 
 
-def _method(name: str, values: Any, problems: list[Problem]) -> Iterator[MethodChoice]:
+def _method(
+    name: str, entry: registry.MethodEntry, values: Any, names: Names, problems: list[Problem]
+) -> Iterator[MethodChoice]:
     place = f"methods.{name}"
     seen: set[str] = set()
     for combination in combinations(values, place, problems):
@@ -207,12 +243,11 @@ def _method(name: str, values: Any, problems: list[Problem]) -> Iterator[MethodC
         own = combination.value
         if isinstance(own, Mapping):
             own = {key: value for key, value in own.items() if key != "resources"}
-        declaration = registry.METHODS[name].settings
-        what = f"hyperparameter of {name}"
-        checked = check(declaration, own, at=at, what=what, also=["resources"], problems=problems)
-        if checked is not None and (spelled := json.dumps(checked.resolved())) not in seen:
+        what, also = f"hyperparameter of {name}", ["resources"]
+        resolved = names.resolved(entry.settings, name, own, at=at, what=what, also=also, problems=problems)
+        if resolved is not None and (spelled := json.dumps(resolved)) not in seen:
             seen.add(spelled)
-            yield MethodChoice(name, checked.resolved(), given)
+            yield MethodChoice(name, resolved, given)
 
 
 def _own_resources(combination: Combination, at: Place, problems: list[Problem]) -> dict[str, Any]:

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from cl import registry
+from cl.registry import plugins
 from sweeps import sections
 from sweeps.grid import Combination, factored
+from sweeps.names import Names, PlugIns
 from sweeps.overrides import overridden
 from sweeps.problems import MalformedError, Problem, SpecError, nearest, not_allowed
 from sweeps.scenarios import EXPLICIT
@@ -38,6 +40,10 @@ class Spec:
     models: tuple[dict[str, Any], ...]
     trains: tuple[dict[str, Any], ...]
     resources: Resources
+    plug_in_methods: Mapping[str, registry.MethodEntry]
+    """The methods that are no names of `cl.registry.METHODS`."""
+    plug_in_models: Mapping[str, registry.ModelEntry]
+    """The models that are no names of `cl.registry.MODELS`."""
 
     @property
     def scenario_labels(self) -> list[str]:
@@ -58,15 +64,20 @@ def catalog() -> dict[str, str]:
     }
 
 
-def load_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
+def load_spec(
+    source: str, overrides: Sequence[str] = (), *, plug_ins: PlugIns = PlugIns.refused
+) -> Spec:
     """The sweep that *source* describes, with *overrides* like ``train.lr=0.1`` put in first.
 
     Args:
         source: the name of a sweep in the catalog, a YAML file, or the folder of an earlier run.
         overrides: ``PLACE=VALUE`` each, see `sweeps.overrides.overridden`.
+        plug_ins: what to do where it names code of its own. Modules are found in the current folder and in
+            that of the file, after everything that is installed.
 
     Raises:
-        SpecError: anything is wrong with it; every problem is listed, nothing of it was executed.
+        SpecError: anything is wrong with it; every problem is listed, and nothing of it was executed but
+            the plug-ins that were to be imported.
     """
     path = _path(source)
     try:
@@ -75,7 +86,10 @@ def load_spec(source: str, overrides: Sequence[str] = ()) -> Spec:
         raise SpecError(source, [error.problem]) from None
     # Files named on the command line over a shipped sweep lie where the person is.
     folder = Path.cwd() if path.parent == CATALOG else path.parent
-    return _checked(values, source, path.stem, folder, overrides)
+    names = Names(plug_ins)
+    if plug_ins is PlugIns.imported:
+        plugins.search([Path.cwd(), path.parent.absolute()])
+    return _checked(values, source, path.stem, folder, overrides, names)
 
 
 def dump_spec(spec: Spec) -> str:
@@ -135,7 +149,9 @@ def _text(path: Path, source: str) -> str:
         raise SpecError(source, [Problem("", "is not text in UTF-8; not a spec")]) from None
 
 
-def _checked(values: Any, source: str, stem: str, folder: Path, overrides: Iterable[str]) -> Spec:
+def _checked(
+    values: Any, source: str, stem: str, folder: Path, overrides: Iterable[str], names: Names
+) -> Spec:
     if not isinstance(values, dict):
         keys = "a mapping with name, seeds, scenarios, methods, model, train, resources"
         problem = Problem("", "is empty; give " + keys) if values is None else not_allowed("", values, keys)
@@ -144,10 +160,10 @@ def _checked(values: Any, source: str, stem: str, folder: Path, overrides: Itera
     values = {"name": stem, **overridden(values, overrides, problems)}
     at = Combination(None, {}).place
     head = check(sections.Head, values, at=lambda p: at("", p), what="key", problems=problems)
-    scenarios = sections.scenarios(_list(values, "scenarios"), folder, problems)
-    methods = sections.methods(_list(values, "methods"), problems)
-    models = sections.settings(values.get("model"), registry.ModelSettings, "model", problems)
-    trains = sections.settings(values.get("train"), registry.TrainSettings, "train", problems)
+    scenarios = sections.scenarios(_list(values, "scenarios"), folder, names, problems)
+    methods = sections.methods(_list(values, "methods"), names, problems)
+    models = sections.models(values.get("model"), names, problems)
+    trains = sections.trains(values.get("train"), problems)
     resources = sections.resources(
         values.get("resources"), at=lambda p: at("resources", p), problems=problems
     )
@@ -155,7 +171,8 @@ def _checked(values: Any, source: str, stem: str, folder: Path, overrides: Itera
         raise SpecError(source, problems)
     seeds = tuple(range(head.seeds)) if isinstance(head.seeds, int) else tuple(head.seeds)
     _refuse_too_many(source, seeds, scenarios, methods, models, trains)
-    return Spec(head.name, seeds, scenarios, methods, models, trains, Resources(**resources.resolved()))
+    given = Resources(**resources.resolved())
+    return Spec(head.name, seeds, scenarios, methods, models, trains, given, names.methods, names.models)
 
 
 def _refuse_too_many(source: str, *parts: Sequence[Any]) -> None:
@@ -178,7 +195,7 @@ def _scenario_row(choice: ScenarioChoice) -> dict[str, Any]:
 def _stream_row(scenario: Scenario) -> dict[str, Any]:
     if scenario.stream == EXPLICIT:
         return {"stream": list(scenario.data)}
-    if scenario.data[0] in registry.DATASETS:
+    if scenario.data[0] in registry.DATASETS and not plugins.is_plug_in(scenario.stream):
         return {"stream": scenario.stream_name}
     return {"stream": scenario.stream, "data": scenario.data[0]}
 

@@ -10,7 +10,7 @@ from cl.registry import DATASETS, KINDS, METHODS, STREAMS
 from cli import app
 from sweeps.spec import catalog
 
-VERBS = {"run", "plan", "show", "list"}
+VERBS = {"run", "plan", "show", "gate", "list"}
 
 
 def test_the_list_names_everything_that_a_spec_can():

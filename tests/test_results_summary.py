@@ -84,7 +84,7 @@ class Rows:
     def summarise(self, **options: object) -> list[CellSummary]:
         """The cells of the tables that these rows make."""
         tables = to_table(TRIALS, self.trials), to_table(ACCURACY, self.accuracy)
-        return summarise(*tables, **options)
+        return summarise(*tables, **{"reference": "joint", "fresh": {"joint", "scratch"}, **options})
 
 
 def test_metrics_are_computed_per_seed_and_then_averaged():

@@ -6,6 +6,7 @@ import pytest
 
 from sweeps.problems import Problem
 from sweeps.scenarios import stream_names
+from sweeps.names import Names, PlugIns
 from sweeps.sections import scenarios
 from sweeps.trials import Scenario
 
@@ -15,14 +16,14 @@ PERMUTED = {"normalize": False, "tasks": 5, "permute_first": False}
 
 def found(*entries, folder=Path("/nowhere")):
     problems: list[Problem] = []
-    choices = scenarios(entries, folder, problems)
+    choices = scenarios(entries, folder, Names(PlugIns.refused), problems)
     assert problems == []
     return [choice.scenario for choice in choices]
 
 
 def refused(*entries, folder=Path("/nowhere")):
     problems: list[Problem] = []
-    scenarios(entries, folder, problems)
+    scenarios(entries, folder, Names(PlugIns.refused), problems)
     return [str(problem) for problem in dict.fromkeys(problems)]
 
 
@@ -255,4 +256,4 @@ def test_different_files_that_would_share_a_label_are_refused(tmp_path):
 def test_own_resources_are_kept_as_they_were_given():
     problems: list[Problem] = []
     entry = {"kind": "class-il", "stream": "split-digits", "resources": {"cpu": 2}}
-    assert [choice.resources for choice in scenarios([entry], Path(), problems)] == [{"cpu": 2.0}]
+    assert [choice.resources for choice in scenarios([entry], Path(), Names(PlugIns.refused), problems)] == [{"cpu": 2.0}]

@@ -1,12 +1,79 @@
-"""PLACEHOLDER."""
+"""Dark Experience Replay: remembered examples are matched on the logits that they had.
+
+Buzzega et al. 2020 (Dark Experience for General Continual Learning), algorithm 1 and equation 5: with a
+reservoir M of (x, z), the logits z being those at insertion,
+
+    L = L_task(theta) + alpha E_{(x, z) ~ M} ||z - h_theta(x)||^2.
+
+The reservoir fills during training: after each step its new examples are offered.
+"""
 
 from __future__ import annotations
 
-from cl.methods.base import Method
-from cl.registry import DERSettings
+import math
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from cl.batch import Batch
+from cl.learner import Learner
+from cl.losses import cross_entropy, squared_error
+from cl.memory import Reservoir
+from cl.methods.base import Diagnostics, Method
+from cl.randomness import generator
+from cl.registry import DERppSettings, DERSettings, MethodSettings
 
 
 class DER(Method):
-    """PLACEHOLDER."""
+    """Keep answering remembered examples as they were answered when they were seen."""
 
-    Settings = DERSettings
+    Settings: ClassVar[type[MethodSettings]] = DERSettings
+    settings: DERSettings | DERppSettings
+    draws: ClassVar[tuple[str, ...]] = ("matches",)
+    """The mini-batches that a step draws from memory; each has random numbers of its own."""
+
+    def __init__(
+        self, settings: DERSettings | DERppSettings | None = None, **hyperparameters: object
+    ) -> None:
+        super().__init__(settings, **hyperparameters)
+        self.memory = Reservoir(self.settings.buffer_size)
+
+    def begin_task(self, learner: Learner, data: Batch) -> None:
+        """Follow a head that grew: what is remembered has no logits of new outputs, that is, -inf."""
+        self.memory.begin_task(learner, data)
+        columns = self.memory.columns
+        logits = columns.get("logits", learner.theta.new_zeros(0, 0))
+        grown = learner.model.outputs - logits.shape[1]
+        columns["logits"] = functional.pad(logits, (0, grown), value=-math.inf)
+        self._offers = generator(learner.seed, "dark-reservoir", learner.task)
+        self._draws = [generator(learner.seed, f"dark-{name}", learner.task) for name in self.draws]
+
+    def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
+        """One pass over new and remembered examples; then the new ones are offered with their logits."""
+        drawn = [self.memory.draw(len(index), random) for random in self._draws]
+        batch = learner.mini_batch(data, index, (self.memory.batch, torch.cat(drawn)))
+        sizes = [len(index), *map(len, drawn)]
+        with torch.inference_mode(learner.model.by_hand):
+            rows, right, excluded = learner.model.targets(batch.y, batch.tasks)
+            passed = learner.model.run(batch.x, rows)
+            logits = passed.logits.detach()
+            if excluded is not None:
+                logits = logits.masked_fill(excluded, -math.inf)
+            stored = self.memory.columns["logits"].index_select(0, drawn[0].to(learner.device))
+            losses, errors = zip(*self.terms(logits.split(sizes), right.split(sizes), stored), strict=True)
+            learner.backpropagate(passed, torch.cat(errors))
+        self.memory.offer(data.take(index.to(learner.device)), self._offers, logits=logits[: len(index)])
+        return torch.stack(losses).sum()
+
+    def terms(
+        self, logits: tuple[Tensor, ...], right: tuple[Tensor, ...], stored: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Each mini-batch's part of the loss, and its gradient: the new examples', then those drawn."""
+        loss, error = squared_error(logits[1], stored)
+        return [cross_entropy(logits[0], right[0]), (self.settings.alpha * loss, self.settings.alpha * error)]
+
+    def diagnostics(self, learner: Learner) -> Diagnostics:
+        """What the memory holds."""
+        return self.memory.diagnostics(learner)

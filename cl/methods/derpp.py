@@ -1,12 +1,30 @@
-"""PLACEHOLDER."""
+"""DER++: Dark Experience Replay that also learns the labels of remembered examples.
+
+Buzzega et al. 2020 (Dark Experience for General Continual Learning), algorithm 2 and equation 6: to the loss
+of `cl.methods.der` comes the cross-entropy of a second, independent mini-batch from the same memory,
+
+    L = L_task(theta) + alpha E_{(x, z) ~ M} ||z - h_theta(x)||^2 + beta E_{(x, y) ~ M} CE(y, h_theta(x)).
+"""
 
 from __future__ import annotations
 
-from cl.methods.base import Method
+from torch import Tensor
+
+from cl.losses import weighted_cross_entropy
+from cl.methods.der import DER
 from cl.registry import DERppSettings
 
 
-class DERpp(Method):
-    """PLACEHOLDER."""
+class DERpp(DER):
+    """Keep answering remembered examples as they were answered, and rightly."""
 
     Settings = DERppSettings
+    settings: DERppSettings
+    draws = ("matches", "labels")
+
+    def terms(
+        self, logits: tuple[Tensor, ...], right: tuple[Tensor, ...], stored: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Those of DER, and beta times the mean cross-entropy of the second mini-batch."""
+        weights = logits[2].new_full((len(right[2]),), self.settings.beta / max(1, len(right[2])))
+        return [*super().terms(logits, right, stored), weighted_cross_entropy(logits[2], right[2], weights)]

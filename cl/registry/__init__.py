@@ -4,6 +4,7 @@ The spec is validated against these declarations and the methods are built from 
 passes validation is a value the method accepts. Nothing here imports torch.
 """
 
+from cl.registry.compatibility import PARAMETER_BUDGET, compatibility
 from cl.registry.methods import (
     METHODS,
     AGEMSettings,
@@ -31,6 +32,7 @@ from cl.registry.models import (
     model_name,
     model_settings,
 )
+from cl.registry.plugins import PlugInError, method_entry, model_entry, stream_settings
 from cl.registry.settings import KINDS, LARGEST, LARGEST_FLOAT, Count, Kind, Settings, Strength, Units
 from cl.registry.streams import (
     DATASETS,
@@ -54,6 +56,7 @@ __all__ = [
     "MODELS",
     "MODEL_OF_KIND",
     "MOST_TASKS",
+    "PARAMETER_BUDGET",
     "STREAMS",
     "AGEMSettings",
     "ConvNetSettings",
@@ -75,6 +78,7 @@ __all__ = [
     "ModelSettings",
     "PackNetSettings",
     "PermutedSettings",
+    "PlugInError",
     "ReplaySettings",
     "RotatedSettings",
     "SISettings",
@@ -85,6 +89,10 @@ __all__ = [
     "Strength",
     "TrainSettings",
     "Units",
+    "compatibility",
+    "method_entry",
+    "model_entry",
     "model_name",
     "model_settings",
+    "stream_settings",
 ]

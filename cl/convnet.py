@@ -1,0 +1,96 @@
+"""A small convolutional network for image streams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from itertools import pairwise
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+from cl.heads import HEADS, GrowingHead
+from cl.module_trunk import ModuleTrunk
+from cl.network import Network
+from cl.registry import ConvNetSettings
+from cl.streams import Stream
+
+
+class ConvNet(Network):
+    """3 x 3 convolutions, each with a ReLU and 2 x 2 max pooling, then a hidden ReLU layer and the head.
+
+    Args:
+        image: shape of an example, (height, width) or (channels, height, width).
+        channels: of each convolution; each halves height and width, rounding down.
+        hidden: units of the layer under the outputs.
+        head: which outputs there are and which compete; by default one head that grows with the classes.
+        seed: the trial's seed.
+
+    Raises:
+        ValueError: *image* is no image, or too small to be halved so often.
+
+    >>> model = ConvNet(image=(28, 28), channels=(8, 16), hidden=32)
+    >>> model.append_outputs(10)
+    >>> model(torch.zeros(3, 784)).shape, len(model.theta)
+    (torch.Size([3, 10]), 26698)
+    """
+
+    def __init__(
+        self,
+        image: tuple[int, ...],
+        channels: Sequence[int] = (16, 32),
+        hidden: int = 128,
+        head: GrowingHead | None = None,
+        *,
+        seed: int = 0,
+    ) -> None:
+        _check(image, channels)
+        trunk = ModuleTrunk(partial(_layers, image, tuple(channels), hidden), image)
+        super().__init__(trunk, GrowingHead() if head is None else head, seed=seed)
+
+    @classmethod
+    def build(cls, settings: ConvNetSettings, stream: Stream) -> Self:
+        """The model for *stream* with the head that fits its increment kind, without outputs yet."""
+        head = HEADS[stream.kind]()
+        return cls(stream.image, settings.channels, settings.hidden, head, seed=stream.seed)
+
+    @staticmethod
+    def check(settings: ConvNetSettings, stream: Stream) -> None:
+        """Raise ValueError where `build` would, without building anything."""
+        _check(stream.image, settings.channels)
+
+
+def _check(image: tuple[int, ...], channels: Sequence[int]) -> None:
+    if len(image) not in {2, 3}:
+        raise ValueError(
+            "ConvNet: images of shape (height, width) or (channels, height, width) are needed; "
+            f"the data's shape is {image}"
+        )
+    side = 2 ** len(channels)
+    if min(image[-2:]) < side:
+        raise ValueError(
+            f"ConvNet: its {len(channels)} convolutions halve the image each, so it must be at least "
+            f"{side} x {side}; the data's shape is {image}"
+        )
+
+
+def _layers(image: tuple[int, ...], channels: tuple[int, ...], hidden: int) -> nn.Sequential:
+    *colours, height, width = image
+    layers: list[nn.Module] = [_ColoursInnermost()]
+    for inputs, outputs in pairwise((math.prod(colours), *channels)):
+        # The maximum of what a ReLU lets through is what it lets through of the maximum: a quarter of the work.
+        layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.MaxPool2d(2), nn.ReLU()]
+    places = (height >> len(channels)) * (width >> len(channels))
+    return nn.Sequential(*layers, nn.Flatten(), nn.Linear(channels[-1] * places, hidden), nn.ReLU())
+
+
+class _ColoursInnermost(nn.Module):
+    """The same images, stored as the processor convolves and pools them in about two thirds of the time."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Not ``contiguous(memory_format=torch.channels_last)``, which leaves a single channel as it is."""
+        n, channels, height, width = images.shape
+        places = images.reshape(n, channels, height * width).transpose(1, 2).contiguous()
+        return places.view(n, height, width, channels).permute(0, 3, 1, 2)

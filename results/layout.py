@@ -1,0 +1,119 @@
+"""How a table looks on a screen and in Markdown: numbers, columns, widths. It knows no metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from results.statistics import Interval
+
+__all__ = [
+    "NULL",
+    "STYLES",
+    "Style",
+    "fixed",
+    "markdown_table",
+    "numbers",
+    "plain_table",
+    "roomiest",
+    "width_of",
+]
+
+NULL = "–"
+
+
+@dataclass(frozen=True)
+class Style:
+    """How wide a table is drawn."""
+
+    plus_minus: str
+    zero: str
+    """What stands before the point of a half width."""
+    gap: int
+    """Blanks between columns."""
+    intervals: bool = True
+
+
+STYLES = (
+    Style(" ± ", "0", 2),
+    Style("±", "0", 2),
+    Style("±", "", 2),
+    Style("±", "", 1),
+    Style("", "", 1, intervals=False),
+)
+"""From roomy to tight; a table takes the first that fits."""
+
+
+def roomiest(draw: Callable[[Style], list[Table]], width: int) -> tuple[Style, list[Table]]:
+    """One style for all tables, the first in which *draw* makes them fit, or else the last."""
+    for style in STYLES:
+        tables = draw(style)
+        if all(width_of(table) <= width for table in tables):
+            break
+    return style, tables
+
+
+def width_of(renderable: RenderableType) -> int:
+    """The columns that it takes without folding."""
+    return Console(width=10_000).measure(renderable).maximum
+
+
+def plain_table(gap: int) -> Table:
+    """A table without a frame, *gap* blanks between its columns."""
+    return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
+
+
+def numbers(intervals: Sequence[Interval | None], style: Style) -> list[Text]:
+    """One column: means under one another, whether they have an interval or not."""
+    means = [NULL if interval is None else fixed(interval.mean) for interval in intervals]
+    spreads = [_spread(interval, style) for interval in intervals]
+    left, right = max(map(len, means)), max(map(len, spreads))
+    return [
+        Text.assemble(f"{mean:>{left}}", (f"{spread:<{right}}", "dim"))
+        for mean, spread in zip(means, spreads, strict=True)
+    ]
+
+
+def _spread(interval: Interval | None, style: Style) -> str:
+    if interval is None or interval.half_width is None or not style.intervals:
+        return ""
+    half_width = fixed(interval.half_width)
+    return style.plus_minus + (style.zero + half_width[1:] if half_width.startswith("0") else half_width)
+
+
+def fixed(value: float, decimals: int = 3) -> str:
+    """A number with that many decimals, and no minus sign before a rounded zero; – for NaN.
+
+    >>> fixed(0.25), fixed(-0.0001), fixed(float("nan"))
+    ('0.250', '0.000', '–')
+    """
+    return NULL if math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def markdown_table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+    r"""The lines of a Markdown table whose first *left* columns are text and whose others are numbers.
+
+    >>> print(*markdown_table(["method", "n"], [["a|b", "5"]]), sep="\n")
+    | method |  n |
+    | ------ | -: |
+    | a\|b   |  5 |
+    """
+    rows = [heads, *([text.replace("|", "\\|") for text in line] for line in lines)]
+    # Two at least: a rule of one character has no room for its colon.
+    widths = [max(2, *map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * width if i < left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return [_markdown_line(row, widths, left) for row in [rows[0], rule, *rows[1:]]]
+
+
+def _markdown_line(texts: Sequence[str], widths: Sequence[int], left: int) -> str:
+    padded = (
+        text.ljust(width) if i < left else text.rjust(width)
+        for i, (text, width) in enumerate(zip(texts, widths, strict=True))
+    )
+    return "| " + " | ".join(padded) + " |"

@@ -1,0 +1,119 @@
+"""Online EWC: its penalty, what it accumulates, and what it reports."""
+
+import numpy as np
+import pytest
+import torch
+from small_trial import FAST, reports, watched
+from steps_by_hand import begin, derivative, logits, shift, step_gradient, trainer_on
+from torch.nn import functional
+
+from cl.datasets import Dataset
+from cl.fisher import fisher_diagonal
+from cl.methods import EWC
+from cl.models import MultiHeadMLP
+from cl.registry import KINDS
+from cl.trainer import Trainer
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gradient_is_that_of_the_loss_with_the_penalty(blobs, kind):
+    method = EWC(lambda_=50.0)
+    trainer, tasks = trainer_on(blobs, method, kind)
+    begin(trainer, 0, tasks[0])
+    trainer.consolidate(0, tasks[0])
+    begin(trainer, 1, tasks[1])
+    shift(trainer)
+    gradient, loss = step_gradient(trainer, tasks[1])
+
+    cross_entropy = functional.cross_entropy(logits(trainer, tasks[1]), tasks[1].y[:16])
+    drift = trainer.learner.model.theta - method.anchor
+    penalty = 50.0 / 2 * (method.fisher * drift**2).sum()
+    assert penalty > 0.01
+    torch.testing.assert_close(gradient, derivative(cross_entropy + penalty, trainer))
+    torch.testing.assert_close(loss, cross_entropy.detach())
+
+
+@pytest.mark.parametrize(("decay", "strengths"), [(1.0, [8, 8, 8]), (0.5, [8, 4, 2]), (0.0, [8, 0, 0])])
+def test_lambda_decays_after_each_consolidation(blobs, decay, strengths):
+    """The penalty's part of the gradient over that of lambda 1, F (theta - theta*)."""
+    method = EWC(lambda_=8.0, lambda_decay=decay)
+    trainer, tasks = trainer_on(blobs, method, "domain-il")
+    for task, strength in enumerate(strengths):
+        begin(trainer, task, tasks[task])
+        shift(trainer, seed=task)
+        gradient, _ = step_gradient(trainer, tasks[task])
+        plain = derivative(
+            functional.cross_entropy(logits(trainer, tasks[task]), tasks[task].y[:16]), trainer
+        )
+        pull = method.fisher * (trainer.learner.theta - method.anchor)
+        torch.testing.assert_close(gradient, plain + strength * pull, rtol=1e-5, atol=1e-6)
+        assert task == 0 or pull.abs().max() > 1e-3
+        trainer.consolidate(task, tasks[task])
+
+
+def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(blobs):
+    method = EWC(gamma=0.25)
+    trainer, tasks = trainer_on(blobs, method, "domain-il")
+    parts = []
+    for task in range(3):
+        begin(trainer, task, tasks[task])
+        shift(trainer, seed=task)
+        parts.append(fisher_diagonal(trainer.learner, tasks[task], "exact", 200))
+        trainer.consolidate(task, tasks[task])
+    torch.testing.assert_close(method.fisher, parts[0] / 16 + parts[1] / 4 + parts[2])
+    assert torch.equal(method.anchor, trainer.learner.theta)
+
+
+@pytest.mark.parametrize("kind", ["task-il", "class-il"])
+def test_a_grown_head_keeps_its_fisher_and_takes_new_rows(blobs, kind):
+    method = EWC()
+    trainer, tasks = trainer_on(blobs, method, kind)
+    begin(trainer, 0, tasks[0])
+    trainer.consolidate(0, tasks[0])
+    before = method.fisher.clone()
+    begin(trainer, 1, tasks[1])
+    assert torch.equal(method.fisher[: len(before)], before)
+    assert torch.equal(method.fisher[len(before) :], torch.zeros(2 * 9))
+
+
+def test_plasticity_collapse_shows_as_the_share_of_parameters_with_a_fisher():
+    """Four pixels, one lit per task, two hidden units that are always open, a head of two outputs per task.
+
+    A task gives a Fisher to its pixel's 2 weights, to the 2 hidden biases and to the 6 parameters of its
+    head: 10 of the 16 parameters after task 0, then 18 of 22, 26 of 28 and all 34.
+    """
+    method = EWC()
+    trainer = Trainer(MultiHeadMLP(input_dim=4, hidden_dims=[2]), method)
+    shares = []
+    for task in range(4):
+        x = torch.eye(4)[task].repeat(6, 1)
+        data = Dataset(x.numpy(), np.arange(6) % 2, x.numpy(), np.arange(6) % 2, scale=1.0)
+        trainer.train_task(task, (torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)))
+        learner = trainer.learner
+        learner.theta[:10] = 1.0
+        learner.model.rows[2 * task :] = torch.tensor([[1.0, 2.0, 0.0], [0.0, 0.0, 0.0]])
+        trainer.consolidate(task, (torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)))
+        shares.append(method.diagnostics(learner))
+    assert [share["fisher_nonzero_share"] for share in shares] == [10 / 16, 18 / 22, 26 / 28, 1.0]
+    assert [share["memory_bytes"] for share in shares] == [2 * 4 * size for size in (16, 22, 28, 34)]
+
+
+def test_the_share_never_falls_while_tasks_add_up(blobs):
+    run = reports(blobs, "domain-il", "ewc")
+    shares = [report.diagnostics["fisher_nonzero_share"] for report in run[1:]]
+    assert 0 < shares[0] < 1
+    assert shares == sorted(shares)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_strong_pull_keeps_the_weights_where_they_were(blobs, kind):
+    free, held = (
+        watched(blobs, kind, "ewc", {"lambda": strength}, train=FAST.model_copy(update={"lr": 0.01}))
+        for strength in (0.0, 1000.0)
+    )
+
+    def moved(watch):
+        old = len(watch.weights[0])
+        return float((watch.weights[1][:old] - watch.weights[0]).norm())
+
+    assert moved(held) < moved(free) / 2
