@@ -7,16 +7,15 @@ import sys
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
-    from orchestrator.showing import Shown
     from orchestrator.sweep import Prepared
     from results.store import Store
 
@@ -42,6 +41,12 @@ StorageOption = Annotated[Path, typer.Option(metavar="DIR", help="The folder tha
 DataOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data)."),
+]
+
+
+PlugInOption = Annotated[
+    bool,
+    typer.Option("--allow-plugins", help="Import and run the code that the spec names as module:Class."),
 ]
 
 
@@ -95,11 +100,12 @@ def run(
     rerun: Annotated[
         list[Ended] | None, typer.Option(help="Repeat trials that ended so; failed ones always are.")
     ] = None,
+    allow_plugins: PlugInOption = False,
 ) -> None:
     """Run a sweep: whatever of it is missing, then print its tables."""
     if local and address is not None:
         _refuse("--local runs without Ray, so --address cannot be given with it")
-    prepared = _prepared(spec, overrides, data_dir)
+    prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
 
     from orchestrator.errors import ResourceError
     from orchestrator.recording import missing
@@ -133,9 +139,10 @@ def plan(
     overrides: SetOption = None,
     storage: StorageOption = Path("runs"),
     data_dir: DataOption = None,
+    allow_plugins: PlugInOption = False,
 ) -> None:
     """Show what a sweep would run, what is done already, and how long the rest should take."""
-    prepared = _prepared(spec, overrides, data_dir)
+    prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
 
     from rich.console import Console
 
@@ -160,6 +167,12 @@ def show(
     matrix: Annotated[
         bool, typer.Option("--matrix", help="Print each cell's seed-averaged accuracy matrix.")
     ] = False,
+    tasks: Annotated[
+        bool, typer.Option("--tasks", help="Print each cell's costs, and its diagnostics task by task.")
+    ] = False,
+    transfer: Annotated[
+        bool, typer.Option("--transfer", help="Print forward transfer alone, against the method scratch.")
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write the summary.")] = Format.table,
     output: Annotated[
         Path | None,
@@ -171,15 +184,27 @@ def show(
     ] = False,
 ) -> None:
     """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
+    from orchestrator.showing import NoTransfer
     from results.store import StoreError, open_run
 
     if form is Format.parquet and output is None:
         _refuse("--format parquet is not for the screen; name a file with --output FILE")
-    if form is not Format.table and matrix:
-        _refuse(f"--matrix is part of the table; it does not go with --format {form}")
+    for option, given in (("--matrix", matrix), ("--tasks", tasks)):
+        if given and form is not Format.table:
+            _refuse(f"{option} is part of the table; it does not go with --format {form}")
+        if given and transfer:
+            _refuse(f"--transfer is printed alone; it does not go with {option}")
     try:
-        _print_tables(open_run(run_folder), form, matrix=matrix, output=output, everything=everything)
-    except StoreError as error:
+        _print_tables(
+            open_run(run_folder),
+            form,
+            matrix=matrix,
+            tasks=tasks,
+            transfer=transfer,
+            output=output,
+            everything=everything,
+        )
+    except (StoreError, NoTransfer) as error:
         _fail(str(error), WRONG_REQUEST)
     except OSError as error:
         if output is None:
@@ -252,22 +277,36 @@ def gate(
 
 
 @app.command("list")
-def list_names() -> None:
-    """List what a spec can name: shipped sweeps, methods with their hyperparameters, streams."""
+def list_names(
+    section: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="SECTION", help="Only sweeps, methods, models, streams or data; or compatibility."
+        ),
+    ] = None,
+) -> None:
+    """List what a spec can name: shipped sweeps, methods with their hyperparameters, models, streams."""
     from rich.console import Console
 
-    from sweeps.listing import listing
+    from sweeps.listing import SECTIONS, listing
+    from sweeps.problems import unknown
 
-    Console().print(listing())
+    if section is not None and section not in SECTIONS:
+        _refuse(str(unknown("list", "section", section, list(SECTIONS))))
+    Console().print(listing(section))
 
 
-def _prepared(spec: str, overrides: list[str] | None, data_dir: Path | None) -> Prepared:
+def _prepared(
+    spec: str, overrides: list[str] | None, data_dir: Path | None, *, allow_plugins: bool
+) -> Prepared:
     """Read the spec, then its data; what is wrong with either is one message."""
+    from sweeps.names import PlugIns
     from sweeps.problems import SpecError
     from sweeps.spec import load_spec
 
+    plug_ins = PlugIns.imported if allow_plugins else PlugIns.refused
     try:
-        checked = load_spec(spec, overrides or [])
+        checked = load_spec(spec, overrides or [], plug_ins=plug_ins)
     except SpecError as error:
         _fail(str(error), WRONG_REQUEST)
     from orchestrator.errors import PrepareError
@@ -286,48 +325,52 @@ def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> No
     print(f"{prepared.spec.name}: {trials}{done}; results in {store.paths.root}")
     for excluded in prepared.plan.excluded:
         print(f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}")
+    for warning in prepared.plan.warnings:
+        print(f"warning: {warning}")
     if todo and not local:
         print(f"Ray's own messages go to {store.paths.ray_log}")
 
 
 def _print_tables(
-    store: Store, form: Format, *, matrix: bool, output: Path | None = None, everything: bool = False
+    store: Store,
+    form: Format,
+    *,
+    matrix: bool = False,
+    tasks: bool = False,
+    transfer: bool = False,
+    output: Path | None = None,
+    everything: bool = False,
 ) -> None:
-    from orchestrator.showing import shown
-    from results import tables
+    from orchestrator.showing import printed, shown, transfer_of
+    from results import tables, transfer_tables
 
     run = shown(store, everything=everything)
+    rows: Sequence[Any] = transfer_of(run) if transfer else run.cells
+    writer = transfer_tables if transfer else tables
     if form is Format.parquet and output is not None:
         import pyarrow.parquet as pq
 
-        pq.write_table(tables.to_arrow(run.cells), output)
+        pq.write_table(writer.to_arrow(rows), output)
     else:
         with _console(output) as console:
             if form is Format.markdown:
-                console.out(tables.to_markdown(run.cells), highlight=False)
+                console.out(writer.to_markdown(rows), highlight=False)
             elif form is Format.csv:
-                console.out(tables.to_csv(run.cells), highlight=False, end="")
+                console.out(writer.to_csv(rows), highlight=False, end="")
+            elif transfer:
+                console.print(*transfer_tables.transfer_tables(rows, width=console.width), sep="\n\n")
             else:
-                _print_table(console, store, run, matrix=matrix)
+                _print_parts(console, printed(run, width=console.width, matrix=matrix, tasks=tasks))
     for note in run.notes:
         print(note, file=sys.stdout if form is Format.table else sys.stderr)
 
 
-def _print_table(console: Console, store: Store, run: Shown, *, matrix: bool) -> None:
-    from results import tables
-    from results.notes import causes
-
-    for renderable in tables.summary_tables(run.cells, width=console.width):
-        console.print(renderable)
-    if not run.cells:
-        console.print("no trials yet")
-    if failures := causes(run.trials):
-        console.out(*failures, sep="\n", highlight=False)
-        console.out(f"tracebacks: column error of {store.paths.trials}", highlight=False)
-    if matrix:
-        for cell in run.cells:
-            if cell.n:
-                console.out("\n" + tables.matrix_text(cell), highlight=False)
+def _print_parts(console: Console, parts: Iterable[RenderableType]) -> None:
+    for part in parts:
+        if isinstance(part, str):  # as it is: a matrix wider than the screen is not to be folded
+            console.out(part, highlight=False)
+        else:
+            console.print(part)
 
 
 @contextmanager

@@ -67,3 +67,32 @@ def sgd_(
         maximize=False,
         is_first_step=False,
     )
+
+
+def adam_(
+    parameters: Sequence[Tensor],
+    gradients: Sequence[Tensor],
+    means: Sequence[Tensor],
+    squares: Sequence[Tensor],
+    steps: Sequence[Tensor],
+    *,
+    lr: float,
+    betas: tuple[float, float],
+    epsilon: float,
+) -> None:
+    """One step of Adam in place and in one pass; *steps* says how many each part has taken with this one."""
+    torch._fused_adam_(
+        list(parameters),
+        list(gradients),
+        list(means),
+        list(squares),
+        [],
+        list(steps),
+        lr=lr,
+        beta1=betas[0],
+        beta2=betas[1],
+        weight_decay=0.0,
+        eps=epsilon,
+        amsgrad=False,
+        maximize=False,
+    )

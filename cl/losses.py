@@ -62,9 +62,9 @@ def squared_error(logits: Tensor, stored: Tensor) -> tuple[Tensor, Tensor]:
     >>> loss.item(), error.tolist()
     (6.25, [[2.0, 0.0], [-0.5, 2.0]])
     """
-    matched = stored.isfinite()
-    difference = (logits - stored).masked_fill(~matched, 0.0)
-    error = difference / (len(stored) * matched.sum(1, keepdim=True))
+    matched = stored > -math.inf
+    difference = logits - torch.where(matched, stored, logits)
+    error = difference / (matched.sum(1, keepdim=True) * len(stored))
     return torch.sum(error * difference), error.mul_(2)
 
 

@@ -1,7 +1,8 @@
-"""The three multilayer perceptrons of the article, one per increment kind.
+"""The four architectures of the article.
 
-They share a trunk of ReLU layers and differ in their head: which outputs a task adds, and which of them
-compete for an example.
+Three multilayer perceptrons, one per increment kind, share a trunk of ReLU layers and differ in their head:
+which outputs a task adds, and which of them compete for an example. The progressive network has modules of
+its own.
 """
 
 from __future__ import annotations
@@ -11,11 +12,15 @@ from typing import Self
 
 import torch  # noqa: F401 - the examples below
 
+from cl.columns import PNNColumn
 from cl.heads import GrowingHead, MultiHead, SharedHead
 from cl.network import Network
+from cl.progressive import ProgressiveNeuralNet
 from cl.registry import MLPSettings
 from cl.streams import Stream
 from cl.trunks import MLPTrunk
+
+__all__ = ["DomainMLP", "MultiHeadMLP", "PNNColumn", "ProgressiveNeuralNet", "SingleHeadMLP"]
 
 
 class MultiHeadMLP(Network):

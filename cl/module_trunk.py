@@ -114,9 +114,8 @@ class ModuleTrunk(Trunk):
         return gradient
 
     def _example_gradient(self, x: Tensor, error: Tensor) -> Tensor:
-        _, pull_back = vjp(lambda theta: self.differentiable(theta, x), self._theta.detach())
-        gradient: Tensor
-        (gradient,) = pull_back(error[None])
+        pull_back = vjp(lambda theta: self.differentiable(theta, x), self._theta.detach())[1]
+        gradient: Tensor = pull_back(error[None])[0]
         return gradient
 
     def _trained(self) -> Iterator[tuple[str, nn.Parameter]]:
@@ -125,7 +124,7 @@ class ModuleTrunk(Trunk):
 
     def _made(self, seed: int) -> nn.Module:
         with _torch_generator_at(generator(seed, "init", "trunk")), torch.no_grad():
-            module = self._make().float()
+            module = self._make().cpu().float()
             module(torch.zeros(2, *self._image))  # lazy layers get their parameters now
         return module
 
@@ -134,18 +133,17 @@ class ModuleTrunk(Trunk):
         if not self._shapes or any(parameter.is_complex() for _, parameter in self._trained()):
             raise ValueError("a module needs parameters to train, and real ones, to be a trunk")
         draws = generator(0, "check")
-        one, two, three = torch.rand(3, *self._image, generator=draws)
+        x = torch.rand(3, *self._image, generator=draws)
         with _torch_generator_at(draws), torch.no_grad():
-            first, again, beside = (
-                self._module(torch.stack(pair)) for pair in ((one, two), (one, two), (one, three))
-            )
-        if len(first) != 2 or not (torch.equal(first, again) and torch.allclose(first[0], beside[0])):
+            first, again, beside = (self._module(x[[0, other]]) for other in (1, 1, 2))
+        rows = first.ndim > 1 and len(first) == 2
+        if not (rows and torch.equal(first, again) and torch.allclose(first[0], beside[0], atol=1e-5)):
             raise ValueError(
-                "a module must give each example outputs that depend on nothing else to be a trunk; these "
-                "change from call to call or with the other examples of the batch. Use GroupNorm in place of "
-                "BatchNorm, and no dropout"
+                "to be a trunk, a module must give each example a row of outputs that depends on the example "
+                "and the parameters alone; these change from call to call or with the other examples of a "
+                "batch. Use GroupNorm in place of BatchNorm, and no dropout"
             )
-        return first[0].numel()
+        return math.prod(first.shape[1:])
 
 
 @contextmanager

@@ -6,14 +6,13 @@ operations a step and no walk over parameter groups.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from cl.kernels import sgd_
+from cl.kernels import adam_, sgd_
 from cl.registry import TrainSettings
 
 # A smaller scale is put into the gradient itself: as dampening, 1 - (1 - scale), it would lose its digits.
@@ -60,26 +59,29 @@ class Adam:
 
     def resize(self, like: Tensor) -> None:
         """Follow parameters that were appended: their moments are zero, and their steps count from zero."""
-        if len(like) > len(self.mean):
+        if self.blocks and not self.blocks[-1][2]:
+            self.blocks[-1][1] = len(like)
+        elif len(like) > len(self.mean):
             self.blocks.append([len(self.mean), len(like), 0])
         self.mean, self.square = _padded(self.mean, like), _padded(self.square, like)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
-        """Move *parts* of *theta* against *scale* times *gradient*, in place."""
+        """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
+        if scale != 1.0:
+            gradient.mul_(scale)
+        pieces, steps = [], []
         for block in self.blocks:
-            pieces = [piece for part in parts if (piece := _common(part, block[0], block[1]))]
-            block[2] += bool(pieces)
-            for piece in pieces:
-                self._move(theta[piece], gradient[piece] * scale, piece, block[2])
-
-    def _move(self, theta: Tensor, gradient: Tensor, piece: slice, steps: int) -> None:
-        first, second = self.betas
-        size = self.lr / (1 - first**steps)
-        correction = math.sqrt(1 - second**steps)
-        mean, square = self.mean[piece], self.square[piece]
-        mean.lerp_(gradient, 1 - first)
-        square.mul_(second).addcmul_(gradient, gradient, value=1 - second)
-        theta.addcdiv_(mean, (square.sqrt() / correction).add_(self.epsilon), value=-size)
+            common = [piece for part in parts if (piece := _common(part, block[0], block[1]))]
+            block[2] += bool(common)
+            pieces += common
+            steps += [torch.tensor(float(block[2]), device=theta.device)] * len(common)
+        adam_(
+            *([vector[piece] for piece in pieces] for vector in (theta, gradient, self.mean, self.square)),
+            steps,
+            lr=self.lr,
+            betas=self.betas,
+            epsilon=self.epsilon,
+        )
 
 
 Optimizer = SGD | Adam

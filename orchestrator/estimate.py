@@ -12,10 +12,10 @@ from itertools import islice
 import numpy as np
 
 from cl.datasets import Dataset
-from cl.registry import TrainSettings, method_entry
+from cl.registry import TrainSettings, method_entry, plugins
 from cl.trainer import planned_steps
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
-from orchestrator.trial import method_of, reports_of
+from orchestrator.trial import reports_of
 from sweeps.trials import Trial
 
 CALIBRATION_STEPS = 30
@@ -62,7 +62,8 @@ def _classes(data: Dataset) -> int:
 
 def work_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
     """How much work *trial* is, in steps of plain fine-tuning: good enough to share out the time left."""
-    return steps_of(trial, data, tasks) * method_of(trial).settings.work
+    settings = method_entry(trial.method).settings.model_validate(plugins.own(trial.hyperparameters))
+    return steps_of(trial, data, tasks) * settings.work
 
 
 def estimate(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -53,16 +54,19 @@ def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]
     A run's folder keeps the trials of earlier settings, data and code, which do not belong in its present
     tables: of a scenario's rows, those count that share data and code with the one started last.
     """
-    planned = {tuple(columns.values()): columns for columns in _planned(spec)}
+    planned = {_identity(columns_of(trial)): trial for trial in _planned(spec)}
     rows = trials.to_pylist()
     ours = [row for row in rows if _identity(row) in planned]
     last = {_scenario(row): _origin(row) for row in sorted(ours, key=lambda row: row["started_at"])}
     kept = [_identity(row) in planned and _origin(row) == last[_scenario(row)] for row in rows]
     started = {_identity(row) for row, is_kept in zip(rows, kept, strict=True) if is_kept}
+    # Of a plug-in, which is not imported here, nobody knows where it cannot run.
+    unstarted = [
+        columns_of(trial) for key, trial in planned.items() if key not in started and not trial.plug_ins
+    ]
     to_come = [
         columns | dict(zip(_ORIGIN, last.get(_scenario(columns), ("", RESULTS_VERSION)), strict=True))
-        for identity, columns in planned.items()
-        if identity not in started
+        for columns in unstarted
     ]
     return trials.filter(pa.array(kept, pa.bool_())), to_come
 
@@ -80,11 +84,24 @@ def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
     return {trial_id: (names.scenario(key), names.line(key)) for trial_id, key in keys.items()}
 
 
+_SETTINGS = ("scenario_settings", "hyperparameters", "model", "train")
+"""Columns that hold settings as JSON."""
 _ORIGIN = ("data_digest", "results_version")
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in _COLUMNS)
+    return tuple(_alike(row[name]) if name in _SETTINGS else row[name] for name in _COLUMNS)
+
+
+@cache
+def _alike(settings: str) -> str:
+    """Settings with 1.0 as 1: of a plug-in that is not imported nobody knows which was meant."""
+    return json.dumps(json.loads(settings, parse_float=_number))
+
+
+def _number(text: str) -> float | int:
+    value = float(text)
+    return int(value) if value.is_integer() else value
 
 
 def _origin(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -95,6 +112,6 @@ def _scenario(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["scenario"], row["scenario_settings"]
 
 
-def _planned(spec: Spec) -> list[dict[str, Any]]:
+def _planned(spec: Spec) -> Sequence[Trial]:
     no_digests: defaultdict[tuple[str, ...], str] = defaultdict(str)
-    return [columns_of(trial) for trial in plan(spec, no_digests).trials]
+    return plan(spec, no_digests).trials

@@ -29,6 +29,7 @@ import ray
 from ray import tune
 
 from cl.datasets import Dataset
+from cl.registry import plugins
 from orchestrator.errors import ResourceError
 from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
@@ -49,9 +50,18 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
     """
 
     def setup(
-        self, config: dict[str, Any], trials: Mapping[str, Trial], data: Mapping[Any, Any], run: Run
+        self,
+        config: dict[str, Any],
+        trials: Mapping[str, Trial],
+        data: Mapping[Any, Any],
+        run: Run,
+        folders: Sequence[str],
     ) -> None:
-        """Take the first trial; *data* maps names to references in the object store."""
+        """Take the first trial; *data* maps names to references in the object store.
+
+        Plug-ins are found in *folders* where the machine has them.
+        """
+        plugins.search(folders)
         self._trials = trials
         self._run = run
         self._data = data
@@ -143,6 +153,8 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
         )
     try:
         _require_listener(address)
+        # Other machines get the plug-ins that are not installed; this one has them.
+        code = [str(path) for path in _plug_ins(trials) if address and not _INSTALLED & set(path.parts)]
         # Workers import from the folder in which Ray is started; the user's may hold a `cl` of its own.
         with chdir(CODE):
             ray.init(
@@ -151,6 +163,7 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 _node_ip_address="127.0.0.1" if address is None else None,
+                runtime_env={"py_modules": code} if code else None,
             )
     except (OSError, ValueError, RuntimeError) as error:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
@@ -164,6 +177,15 @@ def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[N
         yield
     finally:
         ray.shutdown()
+
+
+_INSTALLED = {"site-packages", "dist-packages"}
+
+
+def _plug_ins(trials: Sequence[Trial]) -> list[Path]:
+    """The files and packages of the plug-ins that *trials* name, each once."""
+    names = dict.fromkeys(name for trial in trials for name in trial.plug_ins)
+    return list(dict.fromkeys(plugins.location(name) for name in names))
 
 
 def _require_listener(address: str | None) -> None:
@@ -186,8 +208,9 @@ def run_on_ray(
     by_id = {trial.id: trial for trial in trials}
     rows = _Rows(by_id, recorder)
     references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
+    folders = [str(path.parent) for path in _plug_ins(trials)]
     actor = tune.with_resources(
-        tune.with_parameters(TrialActor, trials=by_id, data=references, run=run),
+        tune.with_parameters(TrialActor, trials=by_id, data=references, run=run, folders=folders),
         _request,
     )
     with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch, _interruptible(rows):

@@ -1,4 +1,4 @@
-"""What a sweep would run, as a table: counts by scenario and method, exclusions, expected time."""
+"""What a sweep would run, as a table: counts by scenario and method, exclusions, warnings, expected time."""
 
 from __future__ import annotations
 
@@ -51,6 +51,7 @@ def _notes(plan: Plan, todo: Sequence[Trial], expected: Estimate) -> Iterator[st
         yield f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}"
     if not plan.excluded:
         yield "excluded: nothing"
+    yield from (f"warning: {warning}" for warning in plan.warnings)
     if not todo:
         yield "nothing is left to run"
         return

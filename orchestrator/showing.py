@@ -7,28 +7,47 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.console import RenderableType
 
 from cl.registry import METHODS
 from orchestrator.identity import of_spec
+from results import tables
+from results.notes import causes
+from results.records import records
 from results.schema import COMPLETE
 from results.store import Store
 from results.summary import CellSummary, summarise
+from results.task_tables import cost_tables, task_tables
+from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
+from results.transfer_tables import transfer_tables
 from sweeps.names import PlugIns
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, load_spec
-
 
 (_REFERENCE,) = (name for name, entry in METHODS.items() if entry.cumulative)
 _FRESH = tuple(name for name, entry in METHODS.items() if entry.fresh)
 
 
+class NoTransfer(Exception):  # noqa: N818 - reads as what happened
+    """A run says nothing of forward transfer; ``str(error)`` says what to add."""
+
+
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The cells of a run, the rows of the trials table behind them, and what else there is to say."""
+    """The cells of a run, the rows behind them, and what else there is to say."""
 
+    store: Store
     cells: list[CellSummary]
     trials: pa.Table
-    notes: tuple[str, ...]
+    """The rows of the trials table that are shown."""
+    accuracy: pa.Table
+    """Those of the accuracy table, shown or not."""
+    remarks: tuple[str, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """The remarks, and the parts that could not be read so far."""
+        return (*self.remarks, *damage(self.store))
 
 
 def shown(store: Store, *, everything: bool = False) -> Shown:
@@ -54,7 +73,48 @@ def shown(store: Store, *, everything: bool = False) -> Shown:
         reference=_REFERENCE,
         fresh=_FRESH,
     )
-    return Shown(cells, current, (*notes, *damage(store)))
+    return Shown(store, cells, current, accuracy, tuple(notes))
+
+
+def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False) -> Iterator[RenderableType]:
+    """Everything that `clsweep show` prints of a run, one after the other; text is printed as it is."""
+    yield from tables.summary_tables(run.cells, width=width)
+    if not run.cells:
+        yield "no trials yet"
+    if failures := causes(run.trials):
+        yield "\n".join([*failures, f"tracebacks: column error of {run.store.paths.trials}"])
+    for table in transfer_tables(_transfer(run), width=width):
+        yield from ("", table)
+    if matrix:
+        yield from ("\n" + tables.matrix_text(cell) for cell in run.cells if cell.n)
+    if tasks:
+        found = records(run.cells, run.trials, run.store.tasks())
+        for table in (*cost_tables(found, width=width), *task_tables(found, width=width)):
+            yield from ("", table)
+
+
+def transfer_of(run: Shown) -> list[Transfer]:
+    """The forward transfer of a run.
+
+    Raises:
+        NoTransfer: there is nothing to measure it against.
+    """
+    rows = _transfer(run)
+    if not rows:
+        reason = (
+            "needs at least two tasks"
+            if has_reference(run.cells)
+            else f"is measured against the method {REFERENCE}, of which no trial is complete; "
+            f"add {REFERENCE} to the methods of the spec and run it again"
+        )
+        raise NoTransfer(f"{run.store.paths.root}: forward transfer {reason}")
+    return rows
+
+
+def _transfer(run: Shown) -> list[Transfer]:
+    if not has_reference(run.cells):  # the parts of the tasks need not be read
+        return []
+    return forward_transfer(run.cells, run.trials, run.accuracy, run.store.tasks())
 
 
 def _with_rows(trials: pa.Table, accuracy: pa.Table) -> pa.Table:

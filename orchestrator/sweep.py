@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,14 +13,17 @@ import torch
 from rich.console import Console
 
 from cl.datasets import DataError, Dataset, load
-from cl.streams import Stream, StreamError, make_stream
+from cl.registry import PARAMETER_BUDGET, MLPSettings
+from cl.registry.capacity import pnn_parameters
+from cl.streams import Stream
 from orchestrator.errors import PrepareError, ResourceError
 from orchestrator.estimate import work_of
-from orchestrator.identity import ScenarioKey, names_of, scenario_key
+from orchestrator.identity import ScenarioKey, as_json, names_of, scenario_key
 from orchestrator.local import run_local
 from orchestrator.progress import Progress, final_accuracy, shown
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
+from orchestrator.trial import check_model, model_of, stream_of
 from results.matrices import trial_matrices
 from results.schema import COMPLETE
 from results.store import Store
@@ -47,15 +50,20 @@ class Prepared:
 
 
 def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
-    """Read the data that *spec* names, plan its trials, and make sure every stream can be made.
+    """Read the data that *spec* names, plan its trials, and make sure every stream and model can be made.
 
     Raises:
-        PrepareError: data is missing or damaged, or cannot be divided or turned as a scenario asks.
+        PrepareError: nothing of it can run; data is missing or damaged, cannot be divided or turned as a
+            scenario asks, or does not suit a model.
     """
     data = _read(spec, data_dir)
     digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
     planned = plan(spec, digests)
-    return Prepared(spec, planned, data, _task_counts(planned, data))
+    if not planned.trials:
+        reasons = [f"{each.scenario} with {each.method}: {each.reason}" for each in planned.excluded]
+        raise PrepareError("\n  ".join([f"nothing of {spec.name} can run:", *reasons]))
+    tasks, warnings = _checked(planned, data)
+    return Prepared(spec, replace(planned, warnings=(*planned.warnings, *warnings)), data, tasks)
 
 
 def _read(spec: Spec, data_dir: Path | None) -> Data:
@@ -73,30 +81,52 @@ def _read(spec: Spec, data_dir: Path | None) -> Data:
     return {names: [loaded[name] for name in names] for names in needed}
 
 
-def _task_counts(planned: Plan, data: Data) -> dict[ScenarioKey, int]:
-    """Make every scenario's stream once, so that what cannot be made is known now, and count its tasks."""
+def _checked(planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[str]]:
+    """Make every scenario's stream once for every model, so that what cannot be made is known now.
+
+    Returns:
+        The number of tasks of each scenario, and what there is to warn of.
+    """
     counts: dict[ScenarioKey, int] = {}
-    problems = []
-    for key, trial in {scenario_key(trial): trial for trial in planned.trials}.items():
+    warnings: list[str] = []
+    problems: list[str] = []
+    for trial in _one_of_each(planned.trials):
         try:
-            counts[key] = _stream(trial, data).n_tasks
-        except StreamError as error:
+            stream = stream_of(trial, data[trial.scenario.data])
+            check_model(trial, stream)
+        except ValueError as error:
             problems.append(f"{trial.scenario.label}: {error}")
+        except Exception as error:  # a plug-in may raise anything
+            if not trial.plug_ins:
+                raise
+            problems.append(f"{trial.scenario.label}: {type(error).__name__}: {error}")
+        else:
+            counts[scenario_key(trial)] = stream.n_tasks
+            warnings += _growth(trial, stream)
     if problems:
         raise PrepareError("\n".join(dict.fromkeys(problems)))
-    return counts
+    return counts, list(dict.fromkeys(warnings))
 
 
-def _stream(trial: Trial, data: Data) -> Stream:
-    scenario = trial.scenario
-    return make_stream(
-        scenario.kind,
-        scenario.stream,
-        scenario.settings,
-        data[scenario.data],
-        seed=trial.seed,
-        val_share=trial.train["val_share"],
-    )
+def _one_of_each(trials: Sequence[Trial]) -> Iterable[Trial]:
+    """A trial of each scenario and model, which may be another one for a method."""
+    first = [trial for trial in trials if trial.seed == trials[0].seed]
+    return {
+        (scenario_key(trial), as_json(trial.model), model_of(trial).name): trial for trial in first
+    }.values()
+
+
+def _growth(trial: Trial, stream: Stream) -> Iterator[str]:
+    """A warning where a progressive network outgrows its budget."""
+    model = model_of(trial)
+    if model.name != "ProgressiveNeuralNet" or not isinstance(model, MLPSettings):
+        return
+    parameters = pnn_parameters(stream.features, model.hidden, stream.outputs)[-1]
+    if parameters > PARAMETER_BUDGET:
+        yield (
+            f"{trial.scenario.label}: {trial.method} will have {parameters:,} parameters after the last of "
+            f"{stream.n_tasks} tasks, more than {PARAMETER_BUDGET:,}; packnet keeps one network's size"
+        )
 
 
 def _accuracy_before(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import torch
 
-from cl.building import labels_of
+from cl.building import labels_of, make_model
 from cl.datasets import Dataset
 from cl.methods import Method, make_method
 from cl.registry import ModelSettings, TrainSettings, method_entry, model_entry, model_name, plugins
@@ -23,8 +22,8 @@ def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
     the trial runs on the same kind of processor.
     """
     torch.set_num_threads(trial.resources.threads)
-    for name, settings in _named(trial):
-        if plugins.is_plug_in(name) and plugins.source_digest(name) != settings[plugins.SOURCE]:
+    for name, digest in trial.plug_ins.items():
+        if plugins.source_digest(name) != digest:
             raise ValueError(f"the source of {name} on this machine is not that of the plan")
     return learn(
         stream_of(trial, data),
@@ -65,16 +64,15 @@ def stream_of(trial: Trial, data: Sequence[Dataset]) -> Stream:
     )
 
 
-def plug_ins_of(trials: Sequence[Trial]) -> list[str]:
-    """The plug-ins that *trials* are made of, each once."""
-    names = dict.fromkeys(name for trial in trials for name, _ in _named(trial))
-    return [name for name in names if plugins.is_plug_in(name)]
+def check_model(trial: Trial, stream: Stream) -> None:
+    """Raise what making the model of *trial* for *stream* would raise; perceptrons take any data.
 
-
-def _named(trial: Trial) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """What a trial names, with the settings of each."""
-    return (
-        (trial.method, trial.hyperparameters),
-        (trial.model["name"], trial.model),
-        (trial.scenario.stream, trial.scenario.settings),
-    )
+    Raises:
+        ValueError: the model cannot work on this data. A plug-in may raise anything.
+    """
+    settings = model_of(trial)
+    model = plugins.implementation(model_entry(settings.name).implementation)
+    if hasattr(model, "check"):
+        model.check(settings, stream)
+    elif plugins.is_plug_in(settings.name):
+        make_model(settings, stream)

@@ -1,11 +1,14 @@
-"""How a table looks on a screen and in Markdown: numbers, columns, widths. It knows no metric."""
+"""How a table looks on a screen, in Markdown and as CSV: numbers, columns, widths. It knows no metric."""
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import pyarrow as pa
+import pyarrow.csv as pa_csv
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
 from rich.table import Table
@@ -17,11 +20,13 @@ __all__ = [
     "NULL",
     "STYLES",
     "Style",
+    "csv_text",
     "fixed",
     "markdown_table",
     "numbers",
     "plain_table",
     "roomiest",
+    "seeds",
     "width_of",
 ]
 
@@ -94,6 +99,18 @@ def fixed(value: float, decimals: int = 3) -> str:
     ('0.250', '0.000', '–')
     """
     return NULL if math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def seeds(complete: int, planned: int) -> Text:
+    """The column n: complete seeds, as ``4/5`` where others are planned."""
+    return Text(str(complete)) if complete == planned else Text(f"{complete}/{planned}", style="yellow")
+
+
+def csv_text(table: pa.Table) -> str:
+    """The table as CSV with a header; null is an empty field."""
+    sink = io.BytesIO()
+    pa_csv.write_csv(table, sink)
+    return sink.getvalue().decode()
 
 
 def markdown_table(heads: Sequence[str], lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:

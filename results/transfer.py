@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import numpy as np
@@ -67,34 +68,28 @@ def forward_transfer(
     gains = {record.key: _gains(record, scores, reference) for record in found}
     rows = []
     for members in _by_scenario(found):
-        T = max((len(R) for record in members for R in record.cell.matrices.values()), default=0)
+        T = max(len(R) for record in members for R in record.cell.matrices.values())
         for column, task in enumerate([*range(1, T), None] if T > 1 else []):
-            rows += [
-                Transfer(
-                    record.cell,
-                    task,
-                    _intervals(scores[record.key], column, level),
-                    _intervals(gains[record.key], column, level),
-                )
-                for record in members
-            ]
+            for record in members:
+                own, gain = (_intervals(of[record.key], column, level) for of in (scores, gains))
+                rows.append(Transfer(record.cell, task, own, gain))
     return rows
+
+
+def _by_scenario(found: Sequence[Records]) -> list[list[Records]]:
+    """The cells of every scenario in which a trial of `REFERENCE` is complete."""
+    scenarios = [
+        list(members) for _, members in groupby(found, key=lambda record: record.cell.scenario_label)
+    ]
+    return [members for members in scenarios if has_reference([record.cell for record in members])]
 
 
 def _is_reference(cell: CellSummary) -> bool:
     return cell.method == REFERENCE
 
 
-def _by_scenario(found: Sequence[Records]) -> list[list[Records]]:
-    """The cells of each scenario that has a reference."""
-    scenarios: dict[str, list[Records]] = {}
-    for record in found:
-        scenarios.setdefault(record.cell.scenario_label, []).append(record)
-    return [members for members in scenarios.values() if has_reference([record.cell for record in members])]
-
-
 def _scores(record: Records, accuracy: pa.Table) -> dict[int, Array]:
-    """By seed float64 ``[3, T]``: the measures on tasks 1 to T - 1 and, last, their mean; NaN if undefined."""
+    """By seed float64 ``[3, T]``: each measure on tasks 1 to T - 1 and, last, its mean; NaN if undefined."""
     scores = {}
     before = _before(record, accuracy)
     for seed, R in record.cell.matrices.items():
@@ -106,7 +101,7 @@ def _scores(record: Records, accuracy: pa.Table) -> dict[int, Array]:
 
 
 def _before(record: Records, accuracy: pa.Table) -> dict[int, Array]:
-    """By seed the accuracy on tasks 1 to T - 1 of a model that has seen all tasks before, and not the task."""
+    """By seed float64 ``[T - 1]``: the accuracy on tasks 1 to T - 1 just before they are learned."""
     matrices = record.cell.matrices
     if not _is_reference(record.cell):
         return {seed: np.diagonal(R, -1) for seed, R in matrices.items()}

@@ -54,9 +54,7 @@ class Names:
         entry = self._plug_in(name, registry.method_entry, unseen, place, problems)
         return None if entry is None else self.methods.setdefault(name, entry)
 
-    def model(
-        self, name: str, place: str, problems: list[Problem]
-    ) -> type[registry.ModelSettings] | None:
+    def model(self, name: str, place: str, problems: list[Problem]) -> type[registry.ModelSettings] | None:
         """The settings of the model called *name*; None, and a problem is added, if there is none."""
         if name == "mlp":
             return registry.MLPSettings
@@ -69,13 +67,12 @@ class Names:
             entry = _built_in("model", name, registry.MODELS, place, problems, also=["mlp"])
         return None if entry is None else entry.settings
 
-    def stream(
-        self, name: str, place: str, problems: list[Problem]
-    ) -> type[registry.StreamSettings] | None:
+    def stream(self, name: str, place: str, problems: list[Problem]) -> type[registry.StreamSettings] | None:
         """The settings of the stream called *name*, which exists; None, and a problem, if it is no good."""
         if not plugins.is_plug_in(name):
             return registry.STREAMS[name]
-        return self._plug_in(name, registry.stream_settings, _AnyStream, place, problems)
+        unseen: type[registry.StreamSettings] = _AnyStream
+        return self._plug_in(name, registry.stream_settings, unseen, place, problems)
 
     def resolved(
         self,

@@ -64,9 +64,7 @@ def catalog() -> dict[str, str]:
     }
 
 
-def load_spec(
-    source: str, overrides: Sequence[str] = (), *, plug_ins: PlugIns = PlugIns.refused
-) -> Spec:
+def load_spec(source: str, overrides: Sequence[str] = (), *, plug_ins: PlugIns = PlugIns.refused) -> Spec:
     """The sweep that *source* describes, with *overrides* like ``train.lr=0.1`` put in first.
 
     Args:

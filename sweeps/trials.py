@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from cl.registry import Kind
+from cl.registry.plugins import SOURCE, is_plug_in
 
 RESULTS_VERSION = 1
 """Raised whenever the same trial would give other numbers, so that old results are not taken for new."""
@@ -63,6 +64,16 @@ class Trial:
     train: dict[str, Any]
     resources: Resources
     data_digest: str
+
+    @property
+    def plug_ins(self) -> dict[str, str]:
+        """The digest of the source of each plug-in that the trial names."""
+        named = {
+            self.method: self.hyperparameters,
+            self.model["name"]: self.model,
+            self.scenario.stream: self.scenario.settings,
+        }
+        return {name: settings[SOURCE] for name, settings in named.items() if is_plug_in(name)}
 
     def identity(self) -> dict[str, Any]:
         """The values that can change the numbers, and only those, as plain JSON types.

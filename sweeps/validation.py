@@ -86,6 +86,8 @@ def _translated(
             yield Problem(at(()), "takes no grid")
         elif step["type"] == "extra_forbidden":
             yield Problem(at((name,)), f"unknown {what}; {hint(name, [*fields, *also])}")
+        elif step["type"] == "value_error" and "description" not in fields[name]:
+            yield not_allowed(at((name,)), values[name], f"{allowed(fields[name])}; {step['ctx']['error']}")
         elif name in values:
             yield _wrong_value(at((name,)), values[name], fields[name])
         else:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from cl.batch import Batch
 from cl.methods import make_method
-from cl.registry import MLPSettings, SplitSettings, TrainSettings
+from cl.registry import METHODS, MLPSettings, SplitSettings, TrainSettings, model_name
 from cl.streams import make_stream
 from cl.training import learn
 
@@ -85,7 +85,7 @@ def reports(
     run = learn(
         made,
         chosen,
-        model=MLPSettings(hidden=(32,)),
+        model=MLPSettings(name=model_name("mlp", kind, METHODS[method]), hidden=(32,)),
         train=train,
         seed=seed,
     )

@@ -1,6 +1,7 @@
 """The method packnet: who owns which weight, and that the owned ones stay."""
 
 import io
+from itertools import pairwise
 
 import pytest
 import torch
@@ -9,7 +10,7 @@ from torch.nn import functional
 
 from cl.methods import PackNet, make_method
 from cl.models import DomainMLP, MultiHeadMLP
-from cl.registry import MLPSettings, SplitSettings, TrainSettings
+from cl.registry import ConvNetSettings, MLPSettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 from cl.trainer import Trainer
 from cl.training import evaluate, learn, learn_task, make_trainer
@@ -86,7 +87,7 @@ def test_a_prune_rate_frees_its_share_of_what_the_task_trained(blobs):
 
 def test_owners_never_change_and_the_first_task_owns_the_biases(blobs):
     seen = after_each_task(blobs)
-    for (earlier, _), (later, _) in zip(seen, seen[1:], strict=False):
+    for (earlier, _), (later, _) in pairwise(seen):
         assert torch.equal(later[earlier >= 0], earlier[earlier >= 0])
     for owner, _ in seen:
         assert len(owner) == TRUNK
@@ -110,6 +111,32 @@ def test_nothing_is_forgotten(blobs, train):
     for task, after in enumerate(zip(*matrix(run)[1:], strict=True)):
         assert after[task:] == (after[task],) * (3 - task)
         assert after[task] > 0.9
+
+
+def test_a_convolutional_network_is_shared_out_layer_by_layer_and_forgets_nothing(blobs):
+    stream, scores, weights = split(blobs), [], []
+    trainer = make_trainer(
+        stream,
+        PackNet(),
+        model=ConvNetSettings(channels=(4, 6), hidden=9),
+        train=TrainSettings(epochs=8, batch_size=16, lr=0.02, optimizer="adam"),
+        seed=3,
+    )
+    for task in range(3):
+        report = learn_task(trainer, stream, task)
+        scores.append([score.accuracy for score in report.scores])
+        weights.append((trainer.method.owner.clone(), trainer.learner.theta.clone()))
+    # 3 x 3 x 1 x 4, 3 x 3 x 4 x 6 and 6 x 9 weights, and 4 + 6 + 9 biases.
+    shares = sorted(counts(trainer.method.owner, part) for part in trainer.model.trunk.weight_parts)
+    assert shares == [[0, 12, 12, 12], [0, 18, 18, 18], [0, 72, 72, 72]]
+    assert counts(trainer.method.owner, slice(None)) == [0, 102 + 19, 102, 102]
+    for task, after in enumerate(zip(*scores, strict=True)):
+        assert after[task:] == (after[task],) * (3 - task)
+        assert after[task] > 0.7
+    for (owner, earlier), (_, later) in pairwise(weights):
+        mine = owner >= 0
+        size = len(owner)
+        assert later[:size][mine].numpy().tobytes() == earlier[:size][mine].numpy().tobytes()
 
 
 def test_the_smallest_weights_of_each_layer_are_the_freed_ones(blobs):

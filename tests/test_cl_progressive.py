@@ -29,6 +29,7 @@ class SlowColumn(nn.Module):
         self.output = nn.Linear(dims[-1], OUTPUTS)
 
     def forward(self, x, prior):
+        """Logits and hidden activations."""
         hiddens = []
         for depth, layer in enumerate(self.vertical):
             total = layer(x)
@@ -49,6 +50,7 @@ class SlowColumn(nn.Module):
             yield self.output.bias[k : k + 1], False
 
     def load(self, vector):
+        """Take the parameters of one of our columns."""
         with torch.no_grad():
             for piece, turned in self.pieces():
                 own, vector = vector[: piece.numel()], vector[piece.numel() :]
@@ -56,6 +58,7 @@ class SlowColumn(nn.Module):
         assert len(vector) == 0
 
     def gradient(self, loss):
+        """What autograd finds, in our order."""
         for parameter in self.parameters():
             parameter.grad = None
         loss.backward()

@@ -13,9 +13,14 @@ from cl.streams import make_stream
 from cl.trainer import planned_steps
 from cl.training import learn
 
+RUNS = [(kind, name) for name, entry in sorted(METHODS.items()) for kind in entry.kinds]
+"""Every method in every increment kind in which it runs."""
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", sorted(METHODS))
+AT_TASK_0 = {"der", "derpp", "packnet"}
+"""They do more than fine-tuning already in task 0: replay what the buffer holds by then, and prune."""
+
+
+@pytest.mark.parametrize(("kind", "method"), RUNS)
 def test_every_report_scores_every_task_and_a_null_stands_for_an_absent_output(blobs, kind, method):
     run = reports(blobs, kind, method)
     assert [report.task for report in run] == [-1, 0, 1, 2]
@@ -23,6 +28,8 @@ def test_every_report_scores_every_task_and_a_null_stands_for_an_absent_output(b
     absent = [[accuracy is None for accuracy in row] for row in matrix(run)]
     if kind == "class-il":
         assert absent == [[False, True, True], [False, True, True], [False, False, True], [False] * 3]
+    elif method == "pnn":  # the next column can answer untrained, but it is wired to all before it
+        assert absent == [[False, False, True], [False, False, True], [False] * 3, [False] * 3]
     else:
         assert absent == [[False] * 3] * 4
 
@@ -44,8 +51,7 @@ def test_a_task_with_a_class_that_has_no_output_yet_is_null():
     ]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(("kind", "method"), RUNS)
 def test_every_method_learns_every_task(blobs, kind, method):
     R = matrix(reports(blobs, kind, method))
     assert [R[task + 1][task] for task in range(3)] == pytest.approx([1.0] * 3, abs=0.1)
@@ -60,13 +66,12 @@ def test_the_order_naive_below_replay_below_joint_holds_in_class_il(blobs):
     assert joint > 0.95
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("method", sorted(METHODS))
+@pytest.mark.parametrize(("kind", "method"), [run for run in RUNS if run[1] not in AT_TASK_0])
 def test_task_0_is_learned_identically_by_every_method(blobs, kind, method):
     ours, naive = Watch(), Watch()
     run, plain = reports(blobs, kind, method, watch=ours), reports(blobs, kind, watch=naive)
     assert torch.equal(ours.weights[0], naive.weights[0])
-    assert matrix(run)[:2] == matrix(plain)[:2]
+    assert [row[0] for row in matrix(run)[:2]] == [row[0] for row in matrix(plain)[:2]]
     assert run[1].loss == plain[1].loss
 
 
@@ -83,7 +88,15 @@ def test_task_0_is_learned_identically_by_every_method(blobs, kind, method):
 )
 @pytest.mark.parametrize(
     ("method", "hyperparameters"),
-    [("ewc", {"lambda": 0}), ("ewc", {"lambda": 0, "fisher": "sampled"}), ("replay", {"ratio": 0})],
+    [
+        ("ewc", {"lambda": 0}),
+        ("ewc", {"lambda": 0, "fisher": "sampled"}),
+        ("ewc-separate", {"lambda": 0}),
+        ("si", {"c": 0}),
+        ("lwf", {"alpha": 0}),
+        ("replay", {"ratio": 0}),
+        ("replay", {"ratio": 0, "memory": "per-class"}),
+    ],
 )
 def test_a_method_at_strength_0_is_naive_bit_for_bit(blobs, kind, train, method, hyperparameters):
     plain = reports(blobs, kind, train=train)
@@ -108,8 +121,8 @@ def test_what_else_draws_random_numbers_does_not_matter(blobs):
 
 def test_the_shared_data_survives_every_method(blobs):
     before = blobs.x_train.copy(), blobs.x_test.copy()
-    for method in METHODS:
-        reports(blobs, method=method)
+    for kind, method in RUNS:
+        reports(blobs, kind, method)
     assert (blobs.x_train == before[0]).all()
     assert (blobs.x_test == before[1]).all()
 

@@ -98,7 +98,59 @@ def test_the_time_comes_from_a_calibration_first_and_from_earlier_trials_later()
 
 def test_a_sweep_that_cannot_work_can_still_be_planned():
     assert "0 s of training" in planned(spec(), "--set", "train.lr=1e30", "--set", "train.clip_norm=null")
-    assert "0 s of training" in planned("tiny.yaml", "--set", "model.hidden=[1000000, 1000000]")
+
+
+def test_what_is_suboptimal_runs_with_a_warning():
+    warning = (
+        "warning: class-il/split-digits: DomainMLP is suboptimal in class-il: "
+        "classes that are still to come compete from the start"
+    )
+    text = planned(spec(), "--set", "model.name=DomainMLP")
+    assert " ".join(text.split()).count(warning) == 1
+    assert ["all", "8", "0", "8"] in rows(text)
+    ran = clsweep("run", "tiny.yaml", "--local", "--set", "model.name=DomainMLP", "--set", "seeds=1")
+    assert warning in ran.output
+    assert ran.exit_code == 0
+
+
+def test_a_sweep_of_which_nothing_can_run_is_refused_and_reads_no_data():
+    refused = clsweep("plan", spec(), "--set", "methods=[pnn, packnet]", "--data-dir", "nowhere")
+    assert refused.exit_code == 2
+    where = "  class-il/split-digits with "
+    assert refused.stderr.splitlines() == [
+        "clsweep: nothing of tiny can run:",
+        where + "pnn: pnn cannot run in class-il because it selects its column by the task id",
+        where + "packnet: packnet cannot run in class-il because it selects its weights by the task id",
+    ]
+    mnist = "scenarios=[class-il/split-mnist]"
+    unread = clsweep("plan", "tiny.yaml", "--set", "methods=[pnn]", "--set", mnist, "--data-dir", "nowhere")
+    assert "nothing of tiny can run" in unread.stderr
+
+
+def test_a_model_that_the_data_does_not_suit_is_refused_before_anything_runs():
+    deep = clsweep("run", spec(), "--local", "--set", "model={name: ConvNet, channels: [2, 2, 2, 2]}")
+    assert deep.exit_code == 2
+    assert deep.stderr == (
+        "clsweep: class-il/split-digits: ConvNet: its 4 convolutions halve the image each, so it must be "
+        "at least 16 x 16; the data's shape is (8, 8)\n"
+    )
+    assert not Path("runs").exists()
+
+
+def test_a_progressive_network_that_outgrows_its_budget_is_warned_of(monkeypatch):
+    monkeypatch.setattr("orchestrator.sweep.PARAMETER_BUDGET", 9_000)
+    scenario = "scenarios=[{kind: task-il, stream: split-digits, tasks: 3}]"
+    small = planned(spec(), "--set", scenario, "--set", "methods=[pnn]")
+    # Hidden [16] on 64 pixels: columns of 1040, 1296 and 1552 hidden parameters, and heads of 34.
+    assert "warning" not in small
+    grown = planned(
+        "tiny.yaml", "--set", scenario, "--set", "methods=[pnn, naive]", "--set", "model.hidden=[32]"
+    )
+    # Columns of 2080, 3104 and 4128, and heads of 66: 9510 in all.
+    assert (
+        "warning: task-il/split-digits: pnn will have 9,510 parameters after the last of 3 tasks, more than "
+        "9,000; packnet keeps one network's size"
+    ) in " ".join(grown.split())
 
 
 def test_what_cannot_be_combined_is_excluded_with_the_reason(monkeypatch):

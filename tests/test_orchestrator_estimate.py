@@ -44,10 +44,13 @@ def test_steps_follow_from_the_examples_and_the_settings(made, count, steps):
     assert steps_of(made, DATA["digits",], count) == steps
 
 
-def test_replayed_examples_are_work_too():
-    replay = trial("replay", iterations=10, hyperparameters={"ratio": 0.75})
-    assert work_of(replay, DATA["digits",], 2) == 20 / 0.25
-    assert work_of(trial(iterations=10), DATA["digits",], 2) == 20
+@pytest.mark.parametrize(
+    ("method", "hyperparameters", "times"),
+    [("naive", {}, 1), ("replay", {"ratio": 0.75}, 4), ("der", {}, 2), ("agem", {"sample_size": 128}, 3)],
+)
+def test_what_a_step_does_beside_the_new_examples_is_work_too(method, hyperparameters, times):
+    made = trial(method, iterations=10, hyperparameters=hyperparameters)
+    assert work_of(made, DATA["digits",], 2) == 20 * times
 
 
 def test_an_estimate_is_the_mean_of_earlier_trials_alike():

@@ -97,7 +97,8 @@ def test_the_data_is_the_same_after_every_method_has_run_in_every_kind(prepared,
     sweep = prepared(EVERY_METHOD_AND_KIND)
     [[digits]] = sweep.data.values()
     run(sweep, store)
-    assert list(store.statuses().values()) == ["complete"] * 3 * len(METHODS)
+    left_out = 4  # pnn and packnet, which need task ids, in the two kinds that have none
+    assert list(store.statuses().values()) == ["complete"] * (3 * len(METHODS) - left_out)
     assert content_digest(digits) == digits.digest
 
 

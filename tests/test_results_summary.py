@@ -191,11 +191,22 @@ def test_a_metric_that_some_seeds_lack_is_the_mean_of_the_others_and_names_the_s
 
 
 def test_a_metric_without_meaning_is_null_whatever_the_accuracies():
-    rows = Rows().add("joint", 0, [[1.0, 0.5], [0.5, 0.5]], untrained=[0.5, 0.5])
-    undefined = {"bwt", "fm", "forgetting"}
-    cell = rows.summarise()[0]
-    assert cell.reasons == dict.fromkeys(undefined, "undefined, since each task trains a fresh model")
-    assert cell.metrics.keys() == METRICS.keys() - undefined
+    R, undefined = [[1.0, 0.5], [0.5, 0.5]], {"bwt", "fm", "forgetting"}
+    rows = Rows().add("joint", 0, R, untrained=[0.5, 0.5]).add("scratch", 0, R, untrained=[0.5, 0.5])
+    for cell in rows.summarise():
+        assert cell.reasons == dict.fromkeys(undefined, "undefined, since each task trains a fresh model")
+        assert cell.metrics.keys() == METRICS.keys() - undefined
+
+
+def test_which_method_is_the_reference_and_which_start_anew_is_for_the_caller_to_say():
+    R, J = [[1.0, 0.5], [0.5, 0.5]], [[0.5, 0.5], [0.5, 0.75]]
+    rows = Rows().add("naive", 0, R).add("mine", 0, J)
+    naive, mine = rows.summarise(reference="mine", fresh={"mine"})
+    assert naive.values["intransigence"] == {0: -0.125}  # (0.5 - 1.0 + 0.75 - 0.5) / 2
+    assert "bwt" in naive.metrics
+    assert "bwt" not in mine.metrics
+    alone = rows.summarise(reference="", fresh=())[0]
+    assert alone.reasons["intransigence"] == "no complete reference trial with the same settings and seed"
 
 
 @pytest.mark.parametrize(

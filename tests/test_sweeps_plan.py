@@ -6,6 +6,7 @@ from types import MappingProxyType
 import pytest
 
 from cl import registry
+from cl.registry import MODELS
 from sweeps.plan import Excluded, data_names, plan
 from sweeps.spec import load_spec
 from sweeps.trials import Resources
@@ -99,6 +100,61 @@ def test_a_method_that_cannot_run_in_a_kind_is_excluded_with_the_reason(spec, mo
         ("task-il", "ewc"),
         ("class-il", "naive"),
     }
+
+
+def test_a_model_that_a_method_or_a_kind_cannot_have_is_excluded_and_the_others_run(spec):
+    planned = plan(
+        spec("""
+            seeds: 1
+            scenarios: [task-il/split-digits, class-il/split-digits]
+            methods: [naive, pnn]
+            model: {grid: [{hidden: [8]}, {hidden: [9]}, {name: MultiHeadMLP}, {name: ConvNet}]}
+        """),
+        DIGESTS,
+    )
+    assert [(each.scenario, each.method, each.reason) for each in planned.excluded] == [
+        ("task-il/split-digits", "pnn", "pnn cannot train MultiHeadMLP, only ProgressiveNeuralNet"),
+        ("task-il/split-digits", "pnn", "pnn cannot train ConvNet, only ProgressiveNeuralNet"),
+        (
+            "class-il/split-digits",
+            "naive",
+            f"MultiHeadMLP cannot be used in class-il: {MODELS['MultiHeadMLP'].fits['class-il'].reason}",
+        ),
+        (
+            "class-il/split-digits",
+            "pnn",
+            "pnn cannot run in class-il because it selects its column by the task id",
+        ),
+    ]
+    ran = [(trial.scenario.kind, trial.method, trial.model["name"]) for trial in planned.trials]
+    assert ran == [
+        *[("task-il", "naive", name) for name in ("mlp", "mlp", "MultiHeadMLP", "ConvNet")],
+        *[("task-il", "pnn", "mlp")] * 2,
+        *[("class-il", "naive", name) for name in ("mlp", "mlp", "ConvNet")],
+    ]
+
+
+def test_a_suboptimal_model_is_warned_of_once_for_a_scenario(spec):
+    planned = plan(
+        spec("""
+            seeds: 2
+            scenarios: [task-il/split-digits, class-il/split-digits]
+            methods: [naive, ewc]
+            model: {name: SingleHeadMLP, hidden: {grid: [[8], [9]]}}
+        """),
+        DIGESTS,
+    )
+    assert planned.warnings == (
+        "task-il/split-digits: SingleHeadMLP is suboptimal in task-il: "
+        + MODELS["SingleHeadMLP"].fits["task-il"].reason,
+    )
+    assert planned.excluded == ()
+    assert len(planned.trials) == 2 * 2 * 2 * 2
+
+
+def test_data_that_only_excluded_combinations_name_is_not_needed(spec):
+    text = "{scenarios: [class-il/split-mnist, task-il/split-digits], methods: [pnn]}"
+    assert data_names(spec(text)) == {("digits",)}
 
 
 def test_the_more_specific_resources_win(spec):

@@ -49,7 +49,7 @@ def test_what_is_left_out_has_defaults(written):
     assert spec.name == "sweep"
     assert spec.seeds == (0, 1, 2, 3, 4)
     assert spec.resources == Resources(1.0, 0.0, 1)
-    assert spec.models == ({"hidden": [256, 256]},)
+    assert spec.models == ({"name": "mlp", "hidden": [256, 256]},)
     assert spec.trains[0]["epochs"] == 5
     assert spec.trains[0]["iterations"] is None
 
@@ -57,6 +57,22 @@ def test_what_is_left_out_has_defaults(written):
 def test_iterations_take_the_place_of_epochs(written):
     train = load_spec(written(MINIMAL), ["train.iterations=100"]).trains[0]
     assert (train["epochs"], train["iterations"]) == (None, 100)
+
+
+def test_every_model_has_settings_of_its_own_and_a_grid_may_hold_whole_models(written):
+    models = {"grid": [{"hidden": [20]}, {"name": "ConvNet", "hidden": 64}]}
+    assert load_spec(written({**MINIMAL, "model": models})).models == (
+        {"name": "mlp", "hidden": [20]},
+        {"name": "ConvNet", "channels": [16, 32], "hidden": 64},
+    )
+
+
+def test_a_grid_may_run_over_the_names_of_models(written):
+    models = {"name": {"grid": ["mlp", "DomainMLP"]}, "hidden": [20]}
+    assert load_spec(written({**MINIMAL, "model": models})).models == (
+        {"name": "mlp", "hidden": [20]},
+        {"name": "DomainMLP", "hidden": [20]},
+    )
 
 
 def test_all_problems_come_in_one_message(written):
@@ -80,11 +96,14 @@ def test_all_problems_come_in_one_message(written):
             "allowed: name, seeds, scenarios, methods, model, train, resources"
         ),
         "  scenarios[1]: 'class-il/split-digits' is the same as scenarios[0]; list each scenario once",
-        "  methods[0]: unknown method 'naiv'; did you mean 'naive'? allowed: naive, joint, ewc, replay",
+        (
+            "  methods[0]: unknown method 'naiv'; did you mean 'naive'? allowed: naive, joint, scratch, ewc, "
+            "ewc-separate, si, lwf, replay, der, derpp, gem, agem, pnn, packnet"
+        ),
         "  methods.ewc.gamma.grid: [] is not allowed; a grid needs at least one value",
         (
             "  methods.ewc.lamda: unknown hyperparameter of ewc; did you mean 'lambda'? "
-            "allowed: lambda, gamma, fisher, fisher_samples, resources"
+            "allowed: lambda, gamma, lambda_decay, fisher, fisher_samples, resources"
         ),
         "  methods.replay.ratio: 1.5 is not allowed; give a number from 0 to 0.999",
     ]
@@ -183,7 +202,39 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         ("model", {"hidden": 100}, "model.hidden: 100 is not allowed"),
         ("model", {"hidden": {"grid": [[100], [0]]}}, "model.hidden.grid[1]: [0] is not allowed"),
         ("model", {"hidden": {"gird": [1]}}, "did you mean {grid: ...} for {gird: ...}?"),
-        ("model", [1], "model: [1] is not allowed; give a mapping of names to values (hidden)"),
+        ("model", [1], "model: [1] is not allowed; give a mapping of names to values (name, hidden)"),
+        (
+            "model",
+            {"hidden": [10**5, 10**5]},
+            "each a whole number from 1 to 1000000; at most 1000000000 weights between two layers",
+        ),
+        (
+            "model",
+            {"name": "CovNet"},
+            "model.name: unknown model 'CovNet'; did you mean 'ConvNet'? allowed: mlp",
+        ),
+        ("model", {"name": 3}, "model.name: 3 is not allowed; give the name of a model (mlp, MultiHeadMLP, "),
+        (
+            "model",
+            {"name": "ConvNet", "hiden": 3},
+            "model.hiden: unknown setting of ConvNet; did you mean 'hidd",
+        ),
+        (
+            "model",
+            {"name": "ConvNet", "hidden": [3]},
+            "model.hidden: [3] is not allowed; give a whole number",
+        ),
+        ("model", {"channels": [8]}, "model.channels: unknown setting of mlp; allowed: name, hidden"),
+        (
+            "model",
+            {"grid": [{"hidden": [20]}, {"name": "ConvNet", "channels": []}]},
+            "model.grid[1].channels: [] is not allowed; give a list of one or more, each a whole number",
+        ),
+        (
+            "model",
+            {"name": {"grid": ["mlp", "mpl"]}},
+            "model.name.grid[1]: unknown model 'mpl'; did you mean 'mlp'",
+        ),
         ("train", {"lr": True}, "train.lr: true is not allowed; give a number above 0"),
         (
             "train",
@@ -462,7 +513,7 @@ EVERYTHING = """
       - naive
       - ewc: {gamma: {grid: [0.5, 1]}, lambda: {grid: [1e-5, 100]}, resources: {threads: 2}}
       - replay: {grid: [{ratio: 0.25}, {ratio: 0.5, buffer_size: {grid: [100, 200]}}]}
-    model: {hidden: {grid: [[100], [256, 256]]}}
+    model: {grid: [{hidden: {grid: [[100], [256, 256]]}}, {name: ConvNet, channels: [8]}]}
     train: {grid: [{epochs: 2}, {iterations: 100, clip_norm: null}]}
     resources: {cpu: 0.5}
 """
@@ -494,7 +545,10 @@ def test_the_dump_shows_every_default_and_keeps_grids_readable(written):
         "    ratio:",
         "      grid: [0.25, 0.5]",
         "    buffer_size: 500",
+        "    memory: reservoir",
+        "    loss_weight: batch",
         "model:",
+        "  name: mlp",
         "  hidden: [256, 256]",
         (
             "train: {epochs: 5, iterations: null, batch_size: 64, optimizer: sgd, lr: 0.01, momentum: 0.9, "

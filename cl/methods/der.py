@@ -13,13 +13,14 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from cl.batch import Batch
 from cl.learner import Learner
-from cl.losses import cross_entropy, squared_error
+from cl.losses import squared_error, weighted_cross_entropy
 from cl.memory import Reservoir
 from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
@@ -52,27 +53,31 @@ class DER(Method):
 
     def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
         """One pass over new and remembered examples; then the new ones are offered with their logits."""
-        drawn = [self.memory.draw(len(index), random) for random in self._draws]
-        batch = learner.mini_batch(data, index, (self.memory.batch, torch.cat(drawn)))
-        sizes = [len(index), *map(len, drawn)]
+        new, memory, device = len(index), self.memory, learner.device
+        drawn = [memory.draw(new, random) for random in self._draws]
+        batch = learner.mini_batch(data, index, (memory.batch, torch.cat(drawn)))
+        stored = memory.columns["logits"].index_select(0, drawn[0].to(device))
+        matched = slice(new, new + len(stored))
         with torch.inference_mode(learner.model.by_hand):
             rows, right, excluded = learner.model.targets(batch.y, batch.tasks)
             passed = learner.model.run(batch.x, rows)
             logits = passed.logits.detach()
+            shares = np.repeat(self.shares(new, len(stored)), [new, *map(len, drawn)])
+            weights = torch.from_numpy(shares).to(logits)
+            loss, error = weighted_cross_entropy(logits, right, weights, excluded)
+            missed, pull = squared_error(logits[matched], stored)
+            loss.add_(missed, alpha=self.settings.alpha)
+            error[matched].add_(pull, alpha=self.settings.alpha)
+            learner.backpropagate(passed, error)
             if excluded is not None:
                 logits = logits.masked_fill(excluded, -math.inf)
-            stored = self.memory.columns["logits"].index_select(0, drawn[0].to(learner.device))
-            losses, errors = zip(*self.terms(logits.split(sizes), right.split(sizes), stored), strict=True)
-            learner.backpropagate(passed, torch.cat(errors))
-        self.memory.offer(data.take(index.to(learner.device)), self._offers, logits=logits[: len(index)])
-        return torch.stack(losses).sum()
+        memory.offer(data.take(index.to(device)), self._offers, logits=logits[:new])
+        return loss
 
-    def terms(
-        self, logits: tuple[Tensor, ...], right: tuple[Tensor, ...], stored: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Each mini-batch's part of the loss, and its gradient: the new examples', then those drawn."""
-        loss, error = squared_error(logits[1], stored)
-        return [cross_entropy(logits[0], right[0]), (self.settings.alpha * loss, self.settings.alpha * error)]
+    def shares(self, new: int, drawn: int) -> list[float]:
+        """The weight of an example's cross-entropy: of the *new* ones, then of each mini-batch *drawn*."""
+        del drawn
+        return [1 / new, 0.0]
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """What the memory holds."""

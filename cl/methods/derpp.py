@@ -8,9 +8,6 @@ of `cl.methods.der` comes the cross-entropy of a second, independent mini-batch 
 
 from __future__ import annotations
 
-from torch import Tensor
-
-from cl.losses import weighted_cross_entropy
 from cl.methods.der import DER
 from cl.registry import DERppSettings
 
@@ -22,9 +19,6 @@ class DERpp(DER):
     settings: DERppSettings
     draws = ("matches", "labels")
 
-    def terms(
-        self, logits: tuple[Tensor, ...], right: tuple[Tensor, ...], stored: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Those of DER, and beta times the mean cross-entropy of the second mini-batch."""
-        weights = logits[2].new_full((len(right[2]),), self.settings.beta / max(1, len(right[2])))
-        return [*super().terms(logits, right, stored), weighted_cross_entropy(logits[2], right[2], weights)]
+    def shares(self, new: int, drawn: int) -> list[float]:
+        """Those of DER, and beta times the mean over the second mini-batch."""
+        return [*super().shares(new, drawn), self.settings.beta / max(1, drawn)]

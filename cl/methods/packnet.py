@@ -77,8 +77,8 @@ class PackNet(Method):
             yield
             return
         trunk = learner.theta[: len(self.owner)]
-        everything = trunk.clone()
-        trunk.masked_fill_((self.owner == FREE) | (self.owner > task), 0)
+        owner, everything = self.owner.to(trunk.device), trunk.clone()
+        trunk.masked_fill_((owner == FREE) | (owner > task), 0)
         try:
             yield
         finally:

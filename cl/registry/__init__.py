@@ -4,7 +4,7 @@ The spec is validated against these declarations and the methods are built from 
 passes validation is a value the method accepts. Nothing here imports torch.
 """
 
-from cl.registry.compatibility import PARAMETER_BUDGET, compatibility
+from cl.registry.compatibility import PARAMETER_BUDGET, compatibility, method_fit, model_fit
 from cl.registry.methods import (
     METHODS,
     AGEMSettings,
@@ -91,7 +91,9 @@ __all__ = [
     "Units",
     "compatibility",
     "method_entry",
+    "method_fit",
     "model_entry",
+    "model_fit",
     "model_name",
     "model_settings",
     "stream_settings",

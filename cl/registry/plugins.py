@@ -58,6 +58,27 @@ def search(folders: Iterable[str | Path]) -> None:
     importlib.invalidate_caches()
 
 
+def implementation(place: str) -> Any:
+    """What ``module:Class`` names, of ours or a plug-in.
+
+    Raises:
+        PlugInError: there is no such thing, or the module cannot be imported.
+    """
+    module_name, _, attribute = place.partition(":")
+    if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
+        raise PlugInError("is not of the form module:Class, such as mypackage.mymethod:MyMethod")
+    module = _module(module_name)
+    if not hasattr(module, attribute):
+        classes = [
+            known for known, value in vars(module).items() if getattr(value, "__module__", "") == module_name
+        ]
+        close = get_close_matches(attribute, classes, n=1)
+        meant = f"did you mean {close[0]!r}? " if close else ""
+        has = ", ".join(classes) or "nothing"
+        raise PlugInError(f"{module.__file__} has no {attribute!r}; {meant}it defines {has}")
+    return getattr(module, attribute)
+
+
 def own(settings: Mapping[str, Any]) -> dict[str, Any]:
     """*settings* as their declaration knows them, without the digest of a plug-in's source."""
     return {name: value for name, value in settings.items() if name != SOURCE}
@@ -105,7 +126,9 @@ def location(name: str) -> Path:
     """The file of a plug-in's module, or the folder of the whole package that holds it."""
     module = _module(name.partition(":")[0])
     if not (module.__file__ or "").endswith(".py"):
-        raise PlugInError(f"{module.__name__} has no source file, so what it computes could not be known again")
+        raise PlugInError(
+            f"{module.__name__} has no source file, so what it computes could not be known again"
+        )
     file = Path(str(module.__file__)).resolve()
     top = sys.modules[module.__name__.partition(".")[0]]
     folders = [Path(folder).resolve() for folder in getattr(top, "__path__", ())]
@@ -115,7 +138,7 @@ def location(name: str) -> Path:
 @cache
 def _method(name: str) -> MethodEntry:
     base = importlib.import_module("cl.methods.base").Method
-    found = _attribute(name)
+    found = implementation(name)
     if not (inspect.isclass(found) and issubclass(found, base)):
         raise PlugInError(f"{_what(found)} is no method; give a class that derives from cl.methods.Method")
     return _entry(MethodEntry, name, found, MethodSettings)
@@ -124,7 +147,7 @@ def _method(name: str) -> MethodEntry:
 @cache
 def _model(name: str) -> ModelEntry:
     module = importlib.import_module("torch").nn.Module
-    found = _attribute(name)
+    found = implementation(name)
     if not (inspect.isclass(found) and (hasattr(found, "build") or issubclass(found, module))):
         raise PlugInError(
             f"{_what(found)} is no model; give a class that derives from torch.nn.Module, "
@@ -135,7 +158,7 @@ def _model(name: str) -> ModelEntry:
 
 @cache
 def _stream(name: str) -> type[StreamSettings]:
-    found = _attribute(name)
+    found = implementation(name)
     if not (inspect.isclass(found) and issubclass(found, StreamSettings) and hasattr(found, "contents")):
         raise PlugInError(
             f"{_what(found)} is no stream; give a class that derives from cl.registry.StreamSettings "
@@ -162,7 +185,9 @@ def _entry(kind: type[Entry], name: str, found: type, base: type[Settings]) -> E
         wrong = error.errors(include_url=False)[0]
         attribute, value = wrong["loc"][0], known[str(wrong["loc"][0])]
         allowed = f" (kinds are {', '.join(KINDS)})" if attribute in {"kinds", "fits"} else ""
-        raise PlugInError(f"its attribute {attribute} = {value!r} is not allowed: {wrong['msg']}{allowed}") from None
+        raise PlugInError(
+            f"its attribute {attribute} = {value!r} is not allowed: {wrong['msg']}{allowed}"
+        ) from None
 
 
 SettingsOf = TypeVar("SettingsOf", bound=Settings)
@@ -181,23 +206,10 @@ def _declared(settings: Any, base: type[SettingsOf]) -> type[SettingsOf]:
     return settings
 
 
-def _attribute(name: str) -> Any:
-    module_name, _, attribute = name.partition(":")
-    if not all(part.isidentifier() for part in (*module_name.split("."), attribute)):
-        raise PlugInError("is not of the form module:Class, such as mypackage.mymethod:MyMethod")
-    module = _module(module_name)
-    if not hasattr(module, attribute):
-        classes = [known for known, value in vars(module).items() if getattr(value, "__module__", "") == module_name]
-        close = get_close_matches(attribute, classes, n=1)
-        meant = f"did you mean {close[0]!r}? " if close else ""
-        raise PlugInError(f"{module.__file__} has no {attribute!r}; {meant}it has: {', '.join(classes) or 'none'}")
-    return getattr(module, attribute)
-
-
 def _module(name: str) -> Any:
     try:
         return importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - a module may do anything when it is imported
+    except (Exception, SystemExit) as error:
         if isinstance(error, ModuleNotFoundError) and f"{name}.".startswith(f"{error.name}."):
             text = f"there is no module {error.name!r} in the current folder, the spec's or what is installed"
         else:
@@ -206,7 +218,8 @@ def _module(name: str) -> Any:
 
 
 def _what(found: Any) -> str:
-    return f"the {type(found).__name__ if not inspect.isclass(found) else 'class'} {getattr(found, '__qualname__', repr(found)[:40])}"
+    kind = "class" if inspect.isclass(found) else type(found).__name__
+    return f"the {kind} {getattr(found, '__qualname__', repr(found)[:40])}"
 
 
 def _said(error: BaseException) -> str:
