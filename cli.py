@@ -358,7 +358,7 @@ def _print_tables(
             elif form is Format.csv:
                 console.out(writer.to_csv(rows), highlight=False, end="")
             elif transfer:
-                console.print(*transfer_tables.transfer_tables(rows, width=console.width), sep="\n\n")
+                _print_parts(console, transfer_tables.transfer_tables(rows, width=console.width))
             else:
                 _print_parts(console, printed(run, width=console.width, matrix=matrix, tasks=tasks))
     for note in run.notes:

@@ -63,7 +63,7 @@ class Learner:
         self._untrained = copy.deepcopy(model)
         self.model = model
         self.task = self.step = self.steps = self.examples = self.passes = 0
-        self._reached: slice | None = None
+        self._reached: list[slice] = []
         self._start()
 
     def restart(self) -> None:
@@ -83,7 +83,7 @@ class Learner:
         self.task = task
         self.step = self.steps = 0
         self.examples = self.passes = 0
-        self._reached = None
+        self._reached = []
         self.model.begin_task(task, self.outputs[task])
         self.theta = self.model.theta.detach()
         if self.train.reset_optimizer:
@@ -113,10 +113,13 @@ class Learner:
             self.backpropagate(passed, error)
         return loss
 
-    def backpropagate(self, passed: Pass, error: Tensor) -> None:
-        """Write to ``model.gradient`` what the *error* [n, rows] of the logits of *passed* means."""
-        self._count(len(error), passed.rows)
-        self.model.backpropagate(passed, error)
+    def backpropagate(self, passed: Pass, error: Tensor, *branches: tuple[Pass, Tensor]) -> None:
+        """Write to ``model.gradient`` what the *error* [n, rows] of the logits of *passed* means.
+
+        *branches* of the same pass add to it; one whose error is zero reaches no head.
+        """
+        self._count(len(error), passed.rows, *(branch.rows for branch, errors in branches if errors.any()))
+        self.model.backpropagate(passed, error, *branches)
 
     def gradients_by_group(self, passed: Pass, error: Tensor, sizes: Sequence[int]) -> Tensor:
         """The gradient of each group of *sizes* consecutive examples, [groups, parameters]."""
@@ -129,11 +132,14 @@ class Learner:
         self.passes += 1
         self.model.add_squares(passed, error, weight, total)
 
-    def _count(self, examples: int, rows: slice) -> None:
+    def _count(self, examples: int, *reached: slice) -> None:
         self.examples += examples
         self.passes += 1
-        reached = self._reached or rows
-        self._reached = slice(min(reached.start, rows.start), max(reached.stop, rows.stop))
+        for rows in reached:
+            apart = [part for part in self._reached if part.stop <= rows.start or rows.stop <= part.start]
+            joined = [rows, *(part for part in self._reached if part not in apart)]
+            whole = slice(min(part.start for part in joined), max(part.stop for part in joined))
+            self._reached = [*apart, whole]
 
     def update(self) -> None:
         """Take one optimiser step along ``model.gradient``, its norm clipped as ``clip_grad_norm_`` does.
@@ -144,8 +150,10 @@ class Learner:
             Diverged: the norm is not finite.
         """
         gradient, scale = self.model.gradient, 1.0
-        moved = self.model.parts(self._reached or slice(0, self.model.outputs))
-        self._reached = None
+        moved: list[slice] = []
+        for rows in self._reached or [slice(0, self.model.outputs)]:
+            moved += [part for part in self.model.parts(rows) if part not in moved]
+        self._reached = []
         if self.train.clip_norm is not None:
             # A dot product is one pass, faster than a norm.
             parts = [gradient[part] for part in moved]

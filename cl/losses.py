@@ -69,7 +69,7 @@ def squared_error(logits: Tensor, stored: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def distillation(logits: Tensor, targets: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
-    """T^2 times the cross-entropy of softened *logits* (0-d), and its gradient [n, ..., outputs].
+    """The cross-entropy of softened *logits* in nats (0-d), and its gradient [n, ..., outputs].
 
     A mean over examples and a sum over whatever lies between: the heads of an example.
 
@@ -80,9 +80,8 @@ def distillation(logits: Tensor, targets: Tensor, temperature: float) -> tuple[T
 
     >>> loss, error = distillation(torch.zeros(2, 2), torch.tensor([[0.75, 0.25], [0.5, 0.5]]), 2.0)
     >>> round(loss.item(), 4), error.tolist()
-    (2.7726, [[-0.25, 0.25], [0.0, 0.0]])
+    (0.6931, [[-0.0625, 0.0625], [0.0, 0.0]])
     """
     log_probabilities = torch.log_softmax(logits / temperature, -1)
-    scale = temperature / len(logits)
-    loss = torch.sum(targets * log_probabilities) * (-temperature * scale)
-    return loss, log_probabilities.exp_().sub_(targets).mul_(scale)
+    loss = -torch.sum(targets * log_probabilities) / len(logits)
+    return loss, log_probabilities.exp_().sub_(targets).div_(temperature * len(logits))

@@ -52,7 +52,10 @@ class Model(Protocol):
     def run(self, x: Tensor, rows: slice | None = None) -> Pass:
         """Pass inputs through to some rows of the output layer."""
 
-    def backpropagate(self, passed: Pass, error: Tensor) -> None:
+    def branch(self, passed: Pass, rows: slice) -> Pass:
+        """The same pass on to other *rows* of the output layer."""
+
+    def backpropagate(self, passed: Pass, error: Tensor, *branches: tuple[Pass, Tensor]) -> None:
         """Write to `gradient` what the error of the logits means for ``theta``."""
 
     def gradients_by_group(self, passed: Pass, error: Tensor, sizes: Sequence[int]) -> Tensor:

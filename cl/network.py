@@ -123,17 +123,33 @@ class Network(nn.Module):
         """Pass *x* [n, features] through to some *rows* of the output layer, by default all."""
         rows = self.head.rows if rows is None else rows
         hidden, trace = self.trunk.run(x)
-        outputs = self._outputs(rows)
-        return Pass(torch.addmm(outputs.bias, hidden, outputs.weight.t()), rows, hidden, trace)
+        return Pass(self._logits(hidden, rows), rows, hidden, trace)
 
-    def backpropagate(self, passed: Pass, error: Tensor) -> None:
-        """Write to `gradient` what the *error* [n, rows] of the logits of *passed* means for ``theta``."""
+    def branch(self, passed: Pass, rows: slice) -> Pass:
+        """The same pass on to other *rows* of the output layer; the trunk is not run again."""
+        return passed._replace(logits=self._logits(passed.hidden, rows), rows=rows)
+
+    def _logits(self, hidden: Tensor, rows: slice) -> Tensor:
+        outputs = self._outputs(rows)
+        return torch.addmm(outputs.bias, hidden, outputs.weight.t())
+
+    def backpropagate(self, passed: Pass, error: Tensor, *branches: tuple[Pass, Tensor]) -> None:
+        """Write to `gradient` what the *error* [n, rows] of the logits of *passed* means for ``theta``.
+
+        *branches* of the same pass, each with its error, add to it on one way back.
+        """
         outputs = self._outputs(passed.rows)
         if passed.rows != self.head.rows:
             self._row_gradients.zero_()  # the other rows: whatever an earlier batch left there
         torch.mm(error.t(), passed.hidden, out=outputs.weight_gradient)
         torch.sum(error, 0, out=outputs.bias_gradient)
-        self.trunk.backpropagate(passed.trace, error.mm(outputs.weight))
+        hidden_error = error.mm(outputs.weight)
+        for branch, branch_error in branches:
+            outputs = self._outputs(branch.rows)
+            outputs.weight_gradient.addmm_(branch_error.t(), passed.hidden)
+            outputs.bias_gradient.add_(branch_error.sum(0))
+            hidden_error.addmm_(branch_error, outputs.weight)
+        self.trunk.backpropagate(passed.trace, hidden_error)
 
     def gradients_by_group(self, passed: Pass, error: Tensor, sizes: Sequence[int]) -> Tensor:
         """The gradient of each of several groups of consecutive examples.

@@ -69,14 +69,18 @@ class Adam:
         """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
         if scale != 1.0:
             gradient.mul_(scale)
-        pieces, steps = [], []
+        pieces: list[slice] = []
+        steps: list[Tensor] = []
         for block in self.blocks:
             common = [piece for part in parts if (piece := _common(part, block[0], block[1]))]
             block[2] += bool(common)
             pieces += common
             steps += [torch.tensor(float(block[2]), device=theta.device)] * len(common)
         adam_(
-            *([vector[piece] for piece in pieces] for vector in (theta, gradient, self.mean, self.square)),
+            [theta[piece] for piece in pieces],
+            [gradient[piece] for piece in pieces],
+            [self.mean[piece] for piece in pieces],
+            [self.square[piece] for piece in pieces],
             steps,
             lr=self.lr,
             betas=self.betas,

@@ -192,8 +192,13 @@ class ProgressiveNeuralNet(nn.Module):
         trace = _Trace(column, inputs, activations)
         return Pass(logits_of(layers, hidden), self.head.of(column), hidden, trace)
 
-    def backpropagate(self, passed: Pass, error: Tensor) -> None:
+    def branch(self, passed: Pass, rows: slice) -> NoReturn:
+        """Not offered: no method that needs it goes with a progressive network."""
+        raise NotImplementedError("a progressive network has no branches; only `pnn` trains it")
+
+    def backpropagate(self, passed: Pass, error: Tensor, *branches: tuple[Pass, Tensor]) -> None:
         """Write to `gradient` what the *error* [n, outputs] of the newest column's logits means for it."""
+        del branches  # there are none: see `branch`
         column, inputs, activations = passed.trace
         if column < self.frozen:
             raise ValueError(f"column {column} is frozen; of {len(self._wirings)} columns the last may learn")

@@ -115,11 +115,10 @@ def learn_task(trainer: Trainer, stream: Stream, task: int) -> TaskReport:
     data, *more = (_examples(stream.train(k), k) for k in trainer.method.trains_on(task))
     data = data.joined(*more)
     first: float | None = None
-    for epoch, loss in enumerate(trainer.epochs(task, data)):
-        if epoch == 0:
-            first = clock.evaluating(
-                lambda: _score(trainer, stream, task, stream.test(task), "test").accuracy
-            )
+    for loss in trainer.epochs(task, data):  # noqa: B007 - the last one is reported
+        if first is None:
+            score = clock.evaluating(lambda: _score(trainer, stream, task, stream.test(task), "test"))
+            first = score.accuracy
     trainer.consolidate(task, data)
     clock.stop_training()
     scores = clock.evaluating(lambda: evaluate(trainer, stream))

@@ -83,8 +83,9 @@ def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False
         yield "no trials yet"
     if failures := causes(run.trials):
         yield "\n".join([*failures, f"tracebacks: column error of {run.store.paths.trials}"])
-    for table in transfer_tables(_transfer(run), width=width):
-        yield from ("", table)
+    if rows := _transfer(run):
+        yield ""
+        yield from transfer_tables(rows, width=width)
     if matrix:
         yield from ("\n" + tables.matrix_text(cell) for cell in run.cells if cell.n)
     if tasks:

@@ -129,7 +129,7 @@ DIAGNOSTICS = (
     ),
     _column("memory_examples", _INT64, "examples held in memory; null without memory", null=True),
     _column("memory_by_task", pa.list_(_INT32), "of these, the examples of each task so far", null=True),
-    _column("memory_bytes", _INT64, "bytes held for later tasks, the model aside", null=True),
+    _column("memory_bytes", _INT64, "bytes held for the sake of earlier tasks, the model aside", null=True),
     _column("gem_violations", _INT64, "steps whose gradient was projected", null=True),
     _column(
         "gem_projection_norm",

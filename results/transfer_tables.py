@@ -60,17 +60,20 @@ _NUMBERS: tuple[tuple[str, Measure, Literal["accuracy", "gain"]], ...] = (
 
 
 def transfer_tables(rows: Sequence[Transfer], *, width: int = 80) -> list[Group]:
-    """Per scenario its title, table and notes, as roomy as *width* columns allow; the last has the legend."""
+    """Per scenario its title, table and notes, as roomy as *width* columns allow; the last has a legend."""
+    if not rows:
+        return []
     scenarios = _by_scenario(rows)
     style, tables = roomiest(lambda style: [_table(members, style) for members in scenarios], width)
-    groups = [
+    endings = [*([[""]] * (len(scenarios) - 1)), _legend(rows, style)]
+    return [
         Group(
-            Text(_title(members), style="bold"), table, *(Text(note, style="dim") for note in _notes(members))
+            Text(_title(members), style="bold"),
+            table,
+            *(Text(note, style="dim") for note in [*_notes(members), *ending]),
         )
-        for members, table in zip(scenarios, tables, strict=True)
+        for members, table, ending in zip(scenarios, tables, endings, strict=True)
     ]
-    legend = (Text(line, style="dim") for line in _legend(rows, style))
-    return [*groups[:-1], Group(groups[-1], *legend)] if groups else []
 
 
 def to_markdown(rows: Sequence[Transfer]) -> str:

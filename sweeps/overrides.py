@@ -39,7 +39,9 @@ def _assign(spec: dict[str, Any], assignment: str) -> None:
     except MalformedError as error:
         raise MalformedError(Problem(f"--set {shown(assignment)}", error.problem.text)) from None
     if steps[0] in _ENTRY and len(steps) > 1 and isinstance(spec.get(steps[0]), list):
-        container, rest = _ENTRY[steps[0]](spec[steps[0]], steps[1], steps[2:])
+        entry, name_of = _ENTRY[steps[0]]
+        first, *after = _whole_name([str(name_of(each)) for each in spec[steps[0]]], steps[1:])
+        container, rest = entry(spec[steps[0]], first, after)
         _put(container, rest, value, place)
     else:
         _put(spec, steps, value, place)
@@ -82,10 +84,20 @@ def _number(entries: list[Any], step: str, place: str) -> int:
     raise MalformedError(Problem(f"--set {place}", f"the list has no entry {shown(step)}; {allowed}"))
 
 
+def _whole_name(names: list[str], steps: list[str]) -> list[str]:
+    """*steps*, the first of them joined if that makes one of *names*: a plug-in's name may have dots."""
+    for end in range(len(steps), 1, -1):
+        if (joined := ".".join(steps[:end])) in names:
+            return [joined, *steps[end:]]
+    return steps
+
+
+def _method_name(entry: Any) -> Any:
+    return next(iter(entry), "") if isinstance(entry, dict) else entry
+
+
 def _method(entries: list[Any], step: str, rest: list[str]) -> tuple[Any, list[str]]:
-    i = _entry(
-        entries, step, "methods", lambda entry: next(iter(entry), "") if isinstance(entry, dict) else entry
-    )
+    i = _entry(entries, step, "methods", _method_name)
     if not rest and step.isdecimal():
         return entries, [str(i)]
     if isinstance(entries[i], str):
@@ -120,7 +132,8 @@ def _entry(entries: list[Any], step: str, section: str, name_of: Callable[[Any],
     raise MalformedError(Problem(place, f"the spec has no entry {shown(step)}; {hint(step, names)}"))
 
 
-_ENTRY: dict[str, Callable[[list[Any], str, list[str]], tuple[Any, list[str]]]] = {
-    "methods": _method,
-    "scenarios": _scenario,
+_Entry = Callable[[list[Any], str, list[str]], tuple[Any, list[str]]]
+_ENTRY: dict[str, tuple[_Entry, Callable[[Any], Any]]] = {
+    "methods": (_method, _method_name),
+    "scenarios": (_scenario, _scenario_name),
 }

@@ -1,23 +1,19 @@
 """Each method against something independent: hand calculation, a slow loop, probability."""
 
-import copy
 import itertools
 from collections import Counter
 
-import numpy as np
 import pytest
 import torch
+from cl.pool import Pool
 from small_trial import reports
 from torch.nn import functional
 
-from cl.datasets import Dataset
 from cl.batch import Batch
 from cl.learner import Learner
 from cl.methods import make_method
-from cl.methods.ewc import EWC
 from cl.methods.replay import Replay, Reservoir, replay_count
-from cl.pool import Pool
-from cl.registry import EWCSettings, MLPSettings, ReplaySettings, SplitSettings, TrainSettings
+from cl.registry import MLPSettings, ReplaySettings, SplitSettings, TrainSettings
 from cl.streams import make_stream
 
 
@@ -27,104 +23,6 @@ def learner_on(data, kind="class-il", seed=0):
         stream, MLPSettings(hidden=(8,)), TrainSettings(), seed=seed, device=torch.device("cpu")
     )
     return stream, learner
-
-
-def own_pixels():
-    """Two tasks of 60 examples, each with a pixel of its own: what a sum over examples took, can be read."""
-    x = np.tile(np.eye(60, dtype=np.float32), (2, 1))
-    y = np.repeat(np.arange(4), 30)
-    return Dataset(x, y, x, y, scale=1.0)
-
-
-def squares_of(learner, data):
-    """Squared gradients of the log-likelihood in float64, one example at a time: [n, parameters]."""
-    model = copy.deepcopy(learner.model).double()
-    squares = []
-    for x, y in zip(learner.inputs(data.x).double(), data.y, strict=True):
-        loss = functional.cross_entropy(model(x[None]), y[None])
-        squares.append(torch.autograd.grad(loss, model.theta)[0].square())
-    return torch.stack(squares)
-
-
-def taken(fisher, squares):
-    """The examples whose own parameters, those that no other example reaches, have a Fisher."""
-    own = (squares > 0) & ((squares > 0).sum(0) == 1)
-    assert own.any(1).all()
-    return (own & (fisher > 0)).any(1).nonzero()[:, 0].tolist()
-
-
-def test_the_ewc_gradient_is_that_of_its_penalty(blobs):
-    stream, learner = learner_on(blobs)
-    method = EWC(EWCSettings(lambda_=50.0))
-    data = method.training_data(stream, 0)
-    method.begin_task(learner, 0)
-    method.consolidate(learner, data)
-    method.begin_task(learner, 1)
-    learner.theta.add_(torch.randn(len(learner.theta), generator=torch.Generator().manual_seed(1)), alpha=0.1)
-    batch = learner.prepared(method.training_data(stream, 1).take(torch.arange(16)))
-    method.gradient(learner, batch)
-
-    theta = learner.model.theta
-    logits = learner.model(batch.x)
-    penalty = 50.0 / 2 * (method.fisher * (theta - method.anchor) ** 2).sum()
-    (expected,) = torch.autograd.grad(functional.cross_entropy(logits, batch.y) + penalty, theta)
-    assert penalty > 0.01
-    torch.testing.assert_close(learner.model.gradient, expected)
-
-
-@pytest.mark.parametrize(("wanted", "count"), [(1, 1), (30, 30), (60, 60), (1000, 60), ("all", 60)])
-def test_the_fisher_is_a_mean_over_distinct_examples(wanted, count):
-    stream, learner = learner_on(own_pixels())
-    method = EWC(EWCSettings(fisher="empirical", fisher_samples=wanted))
-    data = method.training_data(stream, 0)
-    fisher, squares = method.fisher_of(learner, data), squares_of(learner, data)
-    drawn = taken(fisher, squares)
-    assert len(drawn) == count
-    torch.testing.assert_close(fisher.double(), squares[drawn].mean(0), rtol=1e-4, atol=1e-9)
-
-
-def test_the_examples_of_the_fisher_are_random_and_differ_between_tasks_and_seeds():
-    drawn = []
-    for seed, task in ((0, 0), (0, 0), (0, 1), (1, 0)):
-        stream, learner = learner_on(own_pixels(), "domain-il", seed)
-        method = EWC(EWCSettings(fisher="empirical", fisher_samples=30))
-        method.begin_task(learner, task)
-        data = method.training_data(stream, task)
-        drawn.append(taken(method.fisher_of(learner, data), squares_of(learner, data)))
-    assert [len(each) for each in drawn] == [30] * 4
-    assert drawn[0] == drawn[1]
-    # Of 60 examples, so about 15 are from the first half; the first or last 30 would be 30 or none.
-    assert all(5 < sum(place < 30 for place in each) < 25 for each in drawn)
-    assert drawn[0] != drawn[2]
-    assert drawn[0] != drawn[3]
-
-
-def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(blobs):
-    stream, learner = learner_on(blobs, "domain-il")
-    method = EWC(EWCSettings(gamma=0.25))
-    parts = []
-    for task in range(3):
-        method.begin_task(learner, task)
-        learner.theta.mul_(0.9)
-        data = method.training_data(stream, task)
-        parts.append(method.fisher_of(learner, data))
-        method.consolidate(learner, data)
-    torch.testing.assert_close(method.fisher, parts[0] / 16 + parts[1] / 4 + parts[2])
-    assert torch.equal(method.anchor, learner.theta)
-
-
-def test_a_grown_head_keeps_its_fisher_and_takes_new_rows(blobs):
-    stream, learner = learner_on(blobs)
-    method = EWC(EWCSettings())
-    method.begin_task(learner, 0)
-    method.consolidate(learner, method.training_data(stream, 0))
-    before = method.fisher.clone()
-    method.begin_task(learner, 1)
-    assert torch.equal(method.fisher[: len(before)], before)
-    assert torch.equal(method.fisher[len(before) :], torch.zeros(2 * 9))
-    assert method.diagnostics()["fisher_nonzero_share"] == pytest.approx(
-        float((before > 0).sum()) / len(method.fisher)
-    )
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from commands import clsweep, spec, store
 
 from cl.metrics import METRICS
 from results.schema import SUMMARY
+from results.transfer_tables import TRANSFER
 
 SWEEP = """
 name: tiny
@@ -145,10 +146,11 @@ def test_parquet_is_not_for_the_screen():
     assert "--output" in result.stderr
 
 
-def test_a_matrix_is_text_and_goes_with_no_other_format():
-    result = clsweep("show", "runs/tiny", "--format", "csv", "--matrix")
+@pytest.mark.parametrize("option", ["--matrix", "--tasks"])
+def test_what_is_text_goes_with_no_other_format(option):
+    result = clsweep("show", "runs/tiny", "--format", "csv", option)
     assert result.exit_code == 2
-    assert "--matrix" in result.stderr
+    assert option in result.stderr
 
 
 def test_a_file_that_cannot_be_written_is_one_message():
@@ -260,3 +262,89 @@ def test_trials_of_other_data_are_not_shown():
     whole = shown()
     store().write_trial(row | earlier | {"status": "failed"})
     assert shown() == whole + "1 trial of earlier settings is not shown; --all shows it.\n"
+
+
+def with_scratch():
+    """Run the sweep again with the reference of forward transfer; what that printed."""
+    added = spec(SWEEP.replace("[naive,", "[naive, scratch,"))
+    ran = clsweep("run", added, "--local")
+    assert ran.exit_code == 0
+    return ran.output
+
+
+def first_epoch(method, task):
+    """By seed the accuracy after the first epoch in domain-il, straight from the rows."""
+    return {
+        row["seed"]: row["first_epoch_accuracy"]
+        for row in store().tasks().to_pylist()
+        if (row["method"], row["task"], row["scenario"]) == (method, task, "domain-il/split-digits")
+    }
+
+
+def test_forward_transfer_is_shown_wherever_there_is_a_model_from_scratch_to_compare_with():
+    assert "forward transfer" not in shown()
+    ran = with_scratch()
+    text = shown()
+    assert ran.endswith(text)
+    assert text.count(": forward transfer\n") == 2
+    assert text.endswith("\n\n" + shown("--transfer"))
+    assert shown("--transfer").startswith("domain-il/split-digits: forward transfer\n")
+    assert max(map(len, text.splitlines())) <= 80
+
+
+def test_forward_transfer_is_the_difference_from_scratch_on_the_same_seed():
+    with_scratch()
+    rows = list(csv.DictReader(io.StringIO(shown("--transfer", "--format", "csv"))))
+    assert len(rows) == 2 * 4 * 3 * 3, "scenarios, cells but joint, tasks and their mean, measures"
+    [row] = [
+        row
+        for row in rows
+        if (row["kind"], row["label"], row["task"], row["measure"])
+        == ("domain-il", "naive", "2", "first_epoch")
+    ]
+    own, alone = first_epoch("naive", 2), first_epoch("scratch", 2)
+    assert float(row["mean"]) == pytest.approx(np.mean(list(own.values())))
+    assert float(row["gain"]) == pytest.approx(np.mean([own[seed] - alone[seed] for seed in range(3)]))
+
+
+def test_forward_transfer_goes_to_files_as_the_summary_does():
+    with_scratch()
+    assert shown("--transfer", "--format", "parquet", "--output", "transfer.parquet") == ""
+    assert pq.read_table("transfer.parquet").schema.equals(TRANSFER)
+    assert shown("--transfer", "--format", "markdown").count("### ") == 2
+
+
+def test_forward_transfer_without_a_model_from_scratch_says_what_to_add():
+    result = clsweep("show", "runs/tiny", "--transfer", "--output", "untouched.txt")
+    assert result.exit_code == 2
+    assert result.stderr.startswith(
+        "clsweep: runs/tiny: forward transfer is measured against the method scratch"
+    )
+    assert "add scratch to the methods of the spec" in result.stderr
+    assert not Path("untouched.txt").exists()
+
+
+@pytest.mark.parametrize("option", ["--matrix", "--tasks"])
+def test_forward_transfer_is_printed_alone(option):
+    result = clsweep("show", "runs/tiny", "--transfer", option)
+    assert result.exit_code == 2
+    assert f"--transfer is printed alone; it does not go with {option}" in result.stderr
+
+
+def test_tasks_are_printed_with_what_they_cost_and_what_methods_say_of_themselves():
+    lines = shown("--tasks").splitlines()
+    assert lines.count("domain-il/split-digits: cost") == lines.count("class-il/split-digits: cost") == 1
+    assert max(map(len, lines)) <= 80
+    start = lines.index("domain-il/split-digits  naive")
+    R = np.mean([scores("naive", after) for after in range(3)], axis=1)
+    rows = [line.split() for line in lines[start + 4 : start + 7]]
+    assert [row[:2] for row in rows] == [[str(k), f"{R[k, k]:.3f}"] for k in range(3)]
+    assert [row[3] for row in rows] == ["20"] * 3, "steps"
+    assert "Fisher" in "".join(lines)
+
+
+def test_a_damaged_part_of_the_tasks_is_named_once_it_is_needed():
+    part = next(Path("runs/tiny/tasks").iterdir())
+    part.write_bytes(part.read_bytes()[:100])
+    assert f"cannot read {part}" not in shown()
+    assert f"cannot read {part}" in shown("--tasks")

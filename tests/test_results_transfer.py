@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -187,10 +188,10 @@ def test_the_table_at_80_columns_names_the_untrained_head_and_sets_the_reference
     # sd = sqrt(0.001 / 4) = 0.0158, half width = 2.776445 * 0.0158 / sqrt(5) = 0.0196.
     assert screen(transfer_tables(five_seeds())) == [
         "task-il/split-digits: forward transfer",
-        "                 zero-shot:",
-        "                  untrained        after            −       end of            −",
-        "task  method   n       head      1 epoch      scratch         task      scratch",
-        "───────────────────────────────────────────────────────────────────────────────",
+        "                  zero-shot:",
+        "                   untrained       after            −      end of            −",
+        "task  method   n        head     1 epoch      scratch        task      scratch",
+        "──────────────────────────────────────────────────────────────────────────────",
         "1     naive    5  0.500±.000  0.700±.020  -0.100±.000  0.900±.020  -0.060±.000",
         "      pnn      5  0.500±.000  0.820±.020   0.020±.000  0.950±.020  -0.010±.000",
         "      scratch  5  0.480±.000  0.800±.020               0.960±.020",
@@ -216,18 +217,27 @@ def test_a_head_that_all_tasks_share_is_called_so():
 
 
 def test_the_table_as_markdown_repeats_the_task_in_every_line():
-    assert to_markdown(five_seeds()).splitlines()[:6] == [
-        "### task-il/split-digits: forward transfer",
-        "",
-        "| task | method  |  n | zero-shot: untrained head | after 1 epoch |      − scratch |   end of task |"
-        "      − scratch |",
-        "| ---- | ------- | -: | ------------------------: | ------------: | -------------: | ------------: |"
-        " -------------: |",
-        "| 1    | naive   |  5 |             0.500 ± 0.000 | 0.700 ± 0.020 | -0.100 ± 0.000 | 0.900 ± 0.020 |"
-        " -0.060 ± 0.000 |",
-        "| 1    | pnn     |  5 |             0.500 ± 0.000 | 0.820 ± 0.020 |  0.020 ± 0.000 | 0.950 ± 0.020 |"
-        " -0.010 ± 0.000 |",
+    lines = to_markdown(five_seeds()).splitlines()
+    assert lines[:2] == ["### task-il/split-digits: forward transfer", ""]
+    cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:9]]
+    gain, none = "-0.100 ± 0.000", ""
+    assert cells[0] == [
+        *("task", "method", "n", "zero-shot: untrained head"),
+        *("after 1 epoch", "− scratch", "end of task", "− scratch"),
     ]
+    assert cells[2] == [
+        "1",
+        "naive",
+        "5",
+        "0.500 ± 0.000",
+        "0.700 ± 0.020",
+        gain,
+        "0.900 ± 0.020",
+        "-0.060 ± 0.000",
+    ]
+    assert cells[4] == ["1", "scratch", "5", "0.480 ± 0.000", "0.800 ± 0.020", none, "0.960 ± 0.020", none]
+    assert [line[0] for line in cells[2:]] == ["1", "1", "1", "mean", "mean"]
+    assert len({len(line) for line in lines[2:9]}) == 1
 
 
 def test_programs_get_a_typed_row_per_cell_task_and_measure(tmp_path):
@@ -250,3 +260,14 @@ def test_csv_has_the_same_rows_with_empty_fields_for_null():
     assert len(rows) == 2 * 3 * 3
     means = [row for row in rows if (row["label"], row["task"], row["measure"]) == ("scratch", "", "end")]
     assert [(float(row["mean"]), row["gain"]) for row in means] == [(pytest.approx(0.9), "")]
+
+
+def test_the_results_page_has_every_column_beside_those_of_the_summary():
+    page = (Path(__file__).parents[1] / "docs/results.md").read_text(encoding="utf-8")
+    section = page.partition("| column of forward transfer |")[2].partition("\n\n")[0]
+    own = list(TRANSFER)[TRANSFER.names.index("label") + 1 :]
+    assert section.splitlines()[2:] == [
+        f"| `{column.name}` | {column.type} | {'yes' if column.nullable else 'no'} |"
+        f" {column.metadata[b'description'].decode()} |"
+        for column in own
+    ]

@@ -3,12 +3,12 @@
 Li & Hoiem 2016 (ECCV; TPAMI 2018), equations 1 to 3: before a task is learned, the old model answers the
 task's own examples, and while it is learned the new model is held to these answers,
 
-    L = L_new + alpha * T^2 * sum_h mean_x H(softmax(o_h(x) / T), softmax(z_h(x) / T)),
+    L = L_new + alpha * sum_h L_h,    L_h = mean_x H(softmax(o_h(x) / T), softmax(z_h(x) / T)),
 
-H the cross-entropy of the new logits z against the old ones o at temperature T, h every old head; or, as in
-van de Ven & Tolias 2019 (Three scenarios for continual learning), weighted at the N-th task by 1/N for the
-new task and alpha (1 - 1/N) for the mean over old heads. T^2 keeps the gradient's size at any temperature
-(Hinton et al. 2015, section 2).
+H the cross-entropy of the new logits z under the old ones o at temperature T, h every old head. Or, balanced,
+as in van de Ven & Tolias 2019 (Three scenarios for continual learning), at the N-th task
+
+    L = 1/N L_new + alpha * (1 - 1/N) * T^2 * mean_h L_h.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ class LwF(Method):
         self._weight, self._old_weight = 1.0, self.settings.alpha
         if self.settings.weight == "balanced":
             self._weight = 1 / (learner.task + 1)
-            self._old_weight *= (1 - self._weight) / max(1, len(self.heads))
+            squared = self.settings.temperature**2
+            self._old_weight *= (1 - self._weight) * squared / max(1, len(self.heads))
 
     @torch.no_grad()
     def _answers(self, learner: Learner, data: Batch) -> Tensor:

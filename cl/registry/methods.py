@@ -70,7 +70,7 @@ class LwFSettings(MethodSettings):
     temperature: Positive = 2.0
     """The logits of both models are divided by it."""
     weight: Literal["fixed", "balanced"] = "fixed"
-    """1 for the new task and alpha for the old ones, or 1/N and alpha (1 - 1/N) at the N-th task."""
+    """1 for the new task and alpha for each old head, or 1/N and alpha (1 - 1/N) T^2 for their mean."""
 
 
 class ReplaySettings(MethodSettings):
