@@ -95,15 +95,21 @@ class MultiHead(GrowingHead):
         """A head of its own."""
         return largest_label + 1
 
+    def append(self, count: int) -> None:
+        """Count *count* more rows, the head of the next task."""
+        super().append(count)
+        starts, columns = torch.tensor(self.starts), torch.arange(self.outputs)
+        # Of each task, kept since batches that mix tasks ask for them at every step.
+        self._first = starts[:-1]
+        self._closed = (columns < starts[:-1, None]) | (columns >= starts[1:, None])
+
     def targets(self, y: Tensor, task: TaskIds) -> Targets:
         """Only the outputs of an example's own head compete."""
         if isinstance(task, int):
             return Targets(self.of(task), y, None)
-        starts = torch.tensor(self.starts, device=y.device)
-        first, end = starts[task], starts[task + 1]
-        columns = torch.arange(self.outputs, device=y.device)
-        excluded = (columns < first[:, None]) | (columns >= end[:, None])
-        return Targets(self.rows, first + y, excluded)
+        self._first, self._closed = self._first.to(y.device), self._closed.to(y.device)
+        first, closed = self._first.index_select(0, task), self._closed.index_select(0, task)
+        return Targets(self.rows, first + y, closed)
 
     def has(self, task: int) -> bool:
         """Whether *task* has its head."""

@@ -10,7 +10,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,13 +21,13 @@ from cl.datasets import Dataset
 from cl.labels import number_labels
 from cl.randomness import generator
 from cl.registry import (
-    STREAMS,
     ExplicitSettings,
     Kind,
     PermutedSettings,
     RotatedSettings,
     SplitSettings,
     StreamSettings,
+    stream_settings,
 )
 from cl.rotation import rotate
 
@@ -161,7 +161,7 @@ def make_stream(
     Raises:
         StreamError: this data cannot be divided or turned as the settings ask.
     """
-    chosen = STREAMS[stream].model_validate(dict(settings))
+    chosen = stream_settings(stream).model_validate(dict(settings))
     _check_data(chosen, data)
     contents = _contents(chosen, data, seed)
     targets, outputs = number_labels(
@@ -183,6 +183,14 @@ Contents = tuple[Dataset, tuple[int, ...], Transform | None]
 """One task before its labels are numbered: where from, which classes, seen how."""
 
 
+@runtime_checkable
+class PlugInStream(Protocol):
+    """The settings of a stream that makes its own tasks."""
+
+    def contents(self, data: Dataset, seed: int) -> Sequence[Contents]:
+        """Each task's data, classes and transform, in order."""
+
+
 def _contents(settings: StreamSettings, data: Sequence[Dataset], seed: int) -> list[Contents]:
     image = data[0].x_train.shape[1:]
     match settings:
@@ -194,6 +202,8 @@ def _contents(settings: StreamSettings, data: Sequence[Dataset], seed: int) -> l
             return [(data[0], _classes(data[0]), each) for each in _rotations(settings)]
         case ExplicitSettings():
             return [(each, _classes(each), None) for each in data]
+        case PlugInStream():
+            return list(settings.contents(data[0], seed))
         case _:
             raise TypeError(f"no tasks are defined for {type(settings).__name__}")
 

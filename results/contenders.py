@@ -17,6 +17,10 @@ class NoMatch(Exception):  # noqa: N818 - reads as what happened
     """Two runs do not say what to compare; ``str(error)`` is ready to print."""
 
 
+_REFERENCES = {"joint", "scratch"}
+"""What others are measured against; contenders only if they are named."""
+
+
 @dataclass(frozen=True, eq=False)
 class Side:
     """One of the two runs, and the cell that it is asked for."""
@@ -26,7 +30,7 @@ class Side:
     """What messages call it."""
     cells: Sequence[CellSummary]
     cell: str | None = None
-    """Label or method; None is the only cell there is, that of `joint` apart."""
+    """Label or method; None is the only cell there is, those of references apart."""
 
 
 class _Scenario(NamedTuple):
@@ -117,7 +121,7 @@ def _cell(side: Side, scenario: _Scenario) -> CellSummary:
     cells = [cell for cell in side.cells if _scenario(cell) == scenario]
     title, option = cells[0].scenario_label, f"--{side.role}-cell"
     if side.cell is None:
-        found = [cell for cell in cells if cell.method != "joint"]  # joint is a reference, and no contender
+        found = [cell for cell in cells if cell.method not in _REFERENCES]
     else:
         found = [cell for cell in cells if cell.label == side.cell]
         found = found or [cell for cell in cells if cell.method == side.cell]

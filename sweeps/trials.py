@@ -11,7 +11,7 @@ from typing import Any
 from cl.registry import Kind
 from cl.registry.plugins import SOURCE, is_plug_in
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised whenever the same trial would give other numbers, so that old results are not taken for new."""
 
 
@@ -67,13 +67,13 @@ class Trial:
 
     @property
     def plug_ins(self) -> dict[str, str]:
-        """The digest of the source of each plug-in that the trial names."""
+        """The digest of the source of each plug-in that the trial names; empty where nobody looked."""
         named = {
             self.method: self.hyperparameters,
             self.model["name"]: self.model,
             self.scenario.stream: self.scenario.settings,
         }
-        return {name: settings[SOURCE] for name, settings in named.items() if is_plug_in(name)}
+        return {name: settings.get(SOURCE, "") for name, settings in named.items() if is_plug_in(name)}
 
     def identity(self) -> dict[str, Any]:
         """The values that can change the numbers, and only those, as plain JSON types.

@@ -443,6 +443,14 @@ def test_a_run_is_shown_as_ever_where_its_plug_ins_are_gone(tmp_path):
     assert "not shown" not in result.output
 
 
+def test_a_run_is_shown_although_its_spec_was_replaced_by_one_that_nobody_resolved():
+    run()
+    Path("runs/mine/sweep.yaml").write_text(SWEEP)
+    result = clsweep("show", "runs/mine")
+    assert result.exit_code == 0
+    assert "2 trials of earlier settings are not shown" in result.output
+
+
 def test_a_worker_with_other_source_than_the_plan_refuses_to_compute():
     checked = load_spec(spec(SWEEP, "mine.yaml"), plug_ins=PlugIns.imported)
     trial = plan(checked, {("digits",): "d1g175"}).trials[-1]

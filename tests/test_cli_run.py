@@ -41,10 +41,10 @@ def here(tmp_path, monkeypatch):
 def failing_ewc(monkeypatch):
     """EWC raises in its second task, as a method with a bug in it would."""
 
-    def broken(self, learner, batch):
+    def broken(self, learner, data, index):
         if learner.task == 1:
             raise ZeroDivisionError("lambda went missing\nand more")
-        return super(EWC, self).gradient(learner, batch)
+        return super(EWC, self).gradient(learner, data, index)
 
     with monkeypatch.context() as patched:
         patched.setattr(EWC, "gradient", broken)
@@ -276,10 +276,10 @@ def test_a_diverged_trial_is_repeated_only_if_asked():
 def test_an_interrupted_sweep_says_how_to_continue_and_continues(monkeypatch):
     learned = Naive.gradient
 
-    def interrupted(self, learner, batch):
+    def interrupted(self, learner, data, index):
         if learner.seed == 1 and type(self) is Naive:
             raise KeyboardInterrupt
-        return learned(self, learner, batch)
+        return learned(self, learner, data, index)
 
     command = ["run", spec(), "--local", "--set", "train.lr=0.1"]
     with monkeypatch.context() as patched:
@@ -391,9 +391,10 @@ def test_streams_that_the_data_does_not_allow_are_refused_in_one_message(blobs):
     rotated = "{kind: task-il, stream: rotated, data: f.npz}"
     result = clsweep("run", spec(), "--local", "--set", f"scenarios=[{split}, {rotated}]")
     assert result.exit_code == 2
+    shapes = "images of shape (height, width) or (channels, height, width)"
     assert result.stderr.splitlines() == [
         "clsweep: class-il/split-f: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
-        "task-il/rotated-f: rotated: images of shape (height, width) are needed; the data's shape is (16,)",
+        f"task-il/rotated-f: rotated: {shapes} are needed; the data's shape is (16,)",
     ]
 
 

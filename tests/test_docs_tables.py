@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -58,7 +60,8 @@ def declared(settings: type[registry.Settings]) -> list[list[str]]:
 
 
 SETTINGS = {
-    "setting of model": registry.ModelSettings,
+    "setting of mlp": registry.MLPSettings,
+    "setting of ConvNet": registry.ConvNetSettings,
     "setting of train": registry.TrainSettings,
     "setting of resources": sections.ResourceSettings,
     **{f"setting of {name}": settings for name, settings in registry.STREAMS.items()},
@@ -87,9 +90,21 @@ def test_the_methods_page_has_every_method_with_its_hyperparameters(method: str)
         assert [row[:3] for row in rows] == declared(registry.METHODS[method].settings)
 
 
-def test_the_methods_page_has_every_function_of_a_method() -> None:
-    names = [plain(row[0]).partition("(")[0] for row in table("docs/methods.md", "function")]
-    assert names == [name for name in vars(Method) if not name.startswith("_")]
+def test_the_page_on_extending_has_every_function_of_a_method() -> None:
+    described = [plain(row[0]) for row in table("docs/extending.md", "function")]
+    functions = {name: value for name, value in vars(Method).items() if inspect.isfunction(value)}
+    assert described == [
+        f"{name}({', '.join(inspect.getfullargspec(function).args[1:])})"
+        for name, function in functions.items()
+        if not name.startswith("_")
+    ]
+
+
+def test_the_page_on_extending_has_what_a_method_can_say_of_itself() -> None:
+    described = {plain(row[0]) for row in table("docs/extending.md", "attribute", "meaning")}
+    fields = {field.name for field in dataclasses.fields(registry.MethodEntry)}
+    # What is said of a method that starts anew matters to `show`, which imports no plug-in.
+    assert described == fields - {"summary", "settings", "implementation", "fresh"} | {"Settings"}
 
 
 def test_the_results_page_has_every_column_in_order() -> None:

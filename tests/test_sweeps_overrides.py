@@ -70,6 +70,14 @@ def test_an_override_changes_exactly_its_place(assignment, section, value):
     assert applied(assignment) == {**SPEC, section: value}
 
 
+@pytest.mark.parametrize("entry", ["my.own.method:Mine", {"my.own.method:Mine": {"strength": 1}}])
+def test_a_name_with_dots_is_one_step(entry):
+    problems: list[Problem] = []
+    spec = {"methods": ["naive", entry]}
+    changed = overridden(spec, ["methods.my.own.method:Mine.strength=2"], problems)
+    assert (changed["methods"], problems) == (["naive", {"my.own.method:Mine": {"strength": 2}}], [])
+
+
 def test_later_overrides_win():
     assert applied("seeds=3", "seeds=4")["seeds"] == 4
 
