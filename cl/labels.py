@@ -32,4 +32,6 @@ def number_labels(
     if kind == "domain-il" and same_classes:
         union = sorted(set(chain.from_iterable(groups)))
         return [tuple(union.index(c) for c in group) for group in groups], (len(union),) * len(groups)
-    return [tuple(range(len(group))) for group in groups], tuple(len(group) for group in groups)
+    widths = tuple(len(group) for group in groups)
+    shared = (max(widths),) * len(groups)
+    return [tuple(range(width)) for width in widths], shared if kind == "domain-il" else widths

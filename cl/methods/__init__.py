@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-
 from cl.methods.agem import AGEM
 from cl.methods.base import Diagnostics, Method
 from cl.methods.der import DER
@@ -19,7 +17,7 @@ from cl.methods.pnn import PNN
 from cl.methods.replay import Replay
 from cl.methods.scratch import Scratch
 from cl.methods.si import SI
-from cl.registry import METHODS
+from cl.registry import method_entry, plugins
 
 __all__ = [
     "AGEM",
@@ -44,7 +42,6 @@ __all__ = [
 
 def make_method(name: str, hyperparameters: dict[str, object]) -> Method:
     """Build the method that the registry knows as *name*; unknown or invalid values are refused."""
-    entry = METHODS[name]
-    module, _, class_name = entry.implementation.partition(":")
-    implementation: type[Method] = getattr(import_module(module), class_name)
+    entry = method_entry(name)
+    implementation: type[Method] = plugins.implementation(entry.implementation)
     return implementation(entry.settings.model_validate(hyperparameters))

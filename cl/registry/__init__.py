@@ -30,7 +30,6 @@ from cl.registry.models import (
     ModelEntry,
     ModelSettings,
     model_name,
-    model_settings,
 )
 from cl.registry.plugins import PlugInError, method_entry, model_entry, stream_settings
 from cl.registry.settings import KINDS, LARGEST, LARGEST_FLOAT, Count, Kind, Settings, Strength, Units
@@ -95,6 +94,5 @@ __all__ = [
     "model_entry",
     "model_fit",
     "model_name",
-    "model_settings",
     "stream_settings",
 ]

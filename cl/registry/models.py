@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from types import MappingProxyType
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -129,12 +129,6 @@ MODEL_OF_KIND: Mapping[Kind, str] = MappingProxyType(
     {"task-il": "MultiHeadMLP", "domain-il": "DomainMLP", "class-il": "SingleHeadMLP"}
 )
 """The model that ``mlp`` stands for: one head per task, one shared head, one growing head."""
-
-
-def model_settings(values: Mapping[str, Any], kind: Kind, method: MethodEntry) -> ModelSettings:
-    """The settings of the model that a trial trains whose spec says *values*."""
-    name = model_name(values["name"], kind, method)
-    return MODELS[name].settings.model_validate({**values, "name": name})
 
 
 def model_name(name: str, kind: Kind, method: MethodEntry) -> str:
