@@ -21,8 +21,14 @@ def labels_of(model: str, kind: Kind) -> Kind:
 
 
 def make_model(settings: ModelSettings, stream: Stream) -> Model:
-    """Build the untrained model that *settings* name for *stream*; ``mlp`` is the one that fits its kind."""
+    """Build the untrained model that *settings* name for *stream*; ``mlp`` is the one that fits its kind.
+
+    Raises:
+        ValueError: the model learns the labels of another kind (`labels_of`).
+    """
     name = MODEL_OF_KIND[stream.kind] if settings.name == "mlp" else settings.name
+    if (labels := labels_of(name, stream.kind)) != stream.kind:
+        raise ValueError(f"{name} in {stream.kind} learns the labels of {labels}: make a stream of that kind")
     implementation = plugins.implementation(model_entry(name).implementation)
     if not hasattr(implementation, "build"):
         return under_a_head(implementation, settings, stream)

@@ -87,6 +87,10 @@ class SharedHead(GrowingHead):
         del task
         return None if self.outputs else outputs
 
+    def needed(self, largest_label: int) -> int:
+        """Those that all tasks share."""
+        return self.outputs or largest_label + 1
+
 
 class MultiHead(GrowingHead):
     """One head per task, for task-il: the task's identity is known and selects the head."""

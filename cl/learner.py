@@ -92,7 +92,7 @@ class Learner:
 
     def inputs(self, x: Tensor) -> Tensor:
         """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
-        scaled = x.float().mul_(self._scale) if x.dtype == torch.uint8 else x * self._scale
+        scaled = x * self._scale if x.dtype == torch.float32 else x.float().mul_(self._scale)
         return scaled.sub_(self._shift) if self._shift else scaled
 
     def prepared(self, batch: Batch) -> Batch:
@@ -175,7 +175,7 @@ class Learner:
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Continue where *state* was taken."""
-        self.outputs = state["outputs"]
+        self.outputs = list(state["outputs"])
         for task in range(state["task"] + 1):
             self.begin_task(task)
         self.theta.copy_(state["theta"])

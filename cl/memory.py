@@ -5,7 +5,6 @@ What is kept are raw examples, in columns that are written in place.
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -68,8 +67,8 @@ class Memory(ABC):
         return state_of(self)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue from a copy of *state*, since columns are written in place."""
-        load_state(self, copy.deepcopy(state))
+        """Continue from a copy of *state*."""
+        load_state(self, state)
 
 
 class Reservoir(Memory):

@@ -70,8 +70,11 @@ class SingleHeadMLP(Network):
 
     @classmethod
     def build(cls, settings: MLPSettings, stream: Stream) -> Self:
-        """The model for *stream*, without outputs yet."""
-        return cls(stream.features, settings.hidden, seed=stream.seed)
+        """The model for *stream*, without outputs yet; where tasks share their outputs, they come at once."""
+        model = cls(stream.features, settings.hidden, seed=stream.seed)
+        if stream.kind == "domain-il":
+            model.head = SharedHead()
+        return model
 
     def expand_head(self, n_new_classes: int) -> None:
         """Append outputs for new classes; the old rows keep their values bit for bit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 from typing import Any
 
@@ -19,10 +20,10 @@ def state_of(thing: Any, without: Collection[str] = ()) -> dict[str, Any]:
 
 
 def load_state(thing: Any, state: dict[str, Any]) -> None:
-    """Give *thing* the attributes that `state_of` read."""
+    """Give *thing* the attributes that `state_of` read: copies, since much is written in place."""
     for name, value in state.items():
         load = getattr(getattr(thing, name, None), "load_state", None)
         if load is not None:
             load(value)
         else:
-            setattr(thing, name, value)
+            setattr(thing, name, copy.deepcopy(value))

@@ -68,7 +68,7 @@ class Task:
 
     def shares_images_with(self, other: Task) -> bool:
         """Whether both see the same examples of one data set, perhaps turned or permuted."""
-        return self.data is other.data and self.classes == other.classes
+        return self.data is other.data and set(self.classes) == set(other.classes)
 
     def examples(self, x: NDArray[Any], labels: NDArray[np.int64], rows: NDArray[np.intp]) -> Examples:
         """Copy these rows out of the shared arrays."""
@@ -297,3 +297,7 @@ def _check_tasks(kind: Kind, tasks: Sequence[Task], outputs: Sequence[int], val_
             raise StreamError(f"task {k} (labels {list(task.classes)}) has no test examples")
         if val_share > 0 and len(task.rows(task.data.y_train)) < 2:
             raise StreamError(f"task {k} has a single training example, so none can be held out (val_share)")
+    held_out = {(id(task.data), frozenset(task.classes)) for task in tasks}
+    labels = {(data, label) for data, classes in held_out for label in classes}
+    if val_share > 0 and len(labels) < sum(len(classes) for _, classes in held_out):
+        raise StreamError("tasks share some of their examples and not all, so val_share must be 0")

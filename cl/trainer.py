@@ -80,6 +80,7 @@ class Trainer:
         """Train on *data*, the examples of *task*; return the mean loss of the last epoch.
 
         Raises:
+            ValueError: an earlier task is missing, or the model has no output for a label.
             Diverged: the loss, a weight or the norm of a gradient that is to be clipped is not finite.
         """
         *_, loss = self.epochs(task, data)
@@ -93,9 +94,7 @@ class Trainer:
         """
         learner = self.learner
         examples = as_batch(data, task).to(learner.device)
-        if task == len(learner.outputs):
-            learner.outputs.append(learner.model.outputs_for(int(examples.y.max())))
-        learner.begin_task(task)
+        self._give_outputs(task, int(examples.y.max()))
         self.method.begin_task(learner, examples)
         tasks = 1 if isinstance(examples.task, int) else len(examples.task.unique())
         learner.steps = planned_steps(learner.train, len(examples), tasks)
@@ -109,6 +108,18 @@ class Trainer:
             yield sum(last) / len(last)
             if learner.step == learner.steps:
                 return
+
+    def _give_outputs(self, task: int, largest_label: int) -> None:
+        learner = self.learner
+        if task > len(learner.outputs):
+            raise ValueError(f"task {len(learner.outputs)} comes next, not {task}")
+        if task == len(learner.outputs):
+            learner.outputs.append(learner.model.outputs_for(largest_label))
+        learner.begin_task(task)
+        if not learner.model.can_answer(task, largest_label):
+            raise ValueError(
+                f"task {task} has labels up to {largest_label}, and the model {learner.model.outputs} outputs"
+            )
 
     def _step(self, data: Batch, index: Tensor) -> float:
         learner = self.learner
@@ -130,17 +141,19 @@ class Trainer:
     def evaluate(self, task: int, data: Data, outputs: int | None = None) -> float | None:
         """The accuracy on *data*, examples of *task*; None where the model has no output for it.
 
-        *outputs* is the width of a head that *task* does not have yet.
+        *outputs* is the width of a head that *task* does not have yet; by default what its labels need.
         """
         examples, learner = as_batch(data, task), self.learner
-        if not learner.model.can_answer(task, int(examples.y.max())):
+        largest = int(examples.y.max())
+        if not learner.model.can_answer(task, largest):
             return None
+        width = outputs or learner.model.outputs_for(largest)
         correct = 0
         with self.method.answering(learner, task):
             for x, y in zip(
                 examples.x.split(EVALUATION_BATCH), examples.y.split(EVALUATION_BATCH), strict=True
             ):
-                predicted = learner.model.predict(learner.inputs(x.to(learner.device)), task, outputs)
+                predicted = learner.model.predict(learner.inputs(x.to(learner.device)), task, width)
                 correct += int((predicted == y.to(learner.device)).sum())
         return correct / len(examples)
 
@@ -166,7 +179,7 @@ def as_batch(data: Data, task: int) -> Batch:
         parts = list(data)
         data = torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
     x, y = data
-    return Batch(x.flatten(start_dim=1), y, task)
+    return Batch(x.flatten(start_dim=1), y.long(), task)
 
 
 def planned_steps(train: TrainSettings, examples: int, tasks: int = 1) -> int:

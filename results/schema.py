@@ -191,6 +191,7 @@ SUMMARY = _schema(
     _column(
         "missing", _INT32, "seeds that are planned, or that other cells have started, and this one has not"
     ),
+    _column("train_s", _DOUBLE, "mean seconds of training over complete seeds; null without any", null=True),
     **{f"definition.{name}": metric.definition for name, metric in METRICS.items()},
 )
 """One row per cell and metric: derived from the other tables, for export."""

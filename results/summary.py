@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -23,7 +23,7 @@ NO_OUTPUT = "undefined in class-il: unseen classes have no output"
 
 _COLUMNS = [
     *("trial_id", "scenario", "kind", "scenario_settings", "data_digest", "results_version", "method"),
-    *("hyperparameters", "model", "train", "seed", "n_tasks", "status", "started_at"),
+    *("hyperparameters", "model", "train", "seed", "n_tasks", "status", "started_at", "train_s"),
 ]
 
 
@@ -57,6 +57,8 @@ class CellSummary:
     """Each metric by seed, for paired comparisons."""
     matrices: Mapping[int, Array]
     """The accuracy matrix R, float64 ``[T, T]``, of each complete seed."""
+    train_s: float | None = None
+    """Mean seconds of training over complete seeds, None without any."""
 
     @property
     def n(self) -> int:
@@ -139,9 +141,15 @@ def summarise(
                 reasons={name: score.reason for name, score in scores.items() if score.reason},
                 values={name: score.values for name, score in scores.items()},
                 matrices={seed: matrix.R for seed, matrix in evidence.items()},
+                train_s=_train_s(cells[key].values()),
             )
         )
     return summaries
+
+
+def _train_s(rows: Iterable[Mapping[str, Any]]) -> float | None:
+    seconds = [row["train_s"] for row in rows if row["status"] == COMPLETE and row["train_s"] is not None]
+    return sum(seconds) / len(seconds) if seconds else None
 
 
 def _to_come(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,6 +160,7 @@ def _to_come(columns: Mapping[str, Any]) -> dict[str, Any]:
         "n_tasks": 0,
         "status": "",
         "started_at": datetime.max.replace(tzinfo=UTC),
+        "train_s": None,
     }
 
 

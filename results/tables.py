@@ -14,7 +14,18 @@ from rich.text import Text
 
 from cl.metrics import METRICS
 from cl.metrics import matrix_text as laid_out
-from results.layout import STYLES, Style, csv_text, markdown_table, numbers, plain_table, roomiest, seeds
+from results.layout import (
+    NULL,
+    STYLES,
+    Style,
+    csv_text,
+    markdown_table,
+    numbers,
+    plain_table,
+    roomiest,
+    seeds,
+    width_of,
+)
 from results.notes import footnotes, header, legend
 from results.schema import STATUSES, SUMMARY, to_table
 from results.summary import CellSummary, mean_matrix
@@ -32,13 +43,23 @@ def summary_tables(
 
     The column n counts complete seeds, as ``4/5`` where seeds failed, diverged or are still to come. A metric
     that is undefined is shown as – and explained in a footnote. The last scenario ends with the legend.
+    The mean time of a trial's training has a column where there is room for it.
     """
     if not cells:
         return []
     scenarios = _by_scenario(cells)
-    style, tables = roomiest(
-        lambda style: [_table(members, metrics, style) for members in scenarios.values()], width
-    )
+
+    def drawn(*, timed: bool) -> tuple[Style, list[Table]]:
+        return roomiest(
+            lambda style: [_table(members, metrics, style, timed=timed) for members in scenarios.values()],
+            width,
+        )
+
+    style, tables = drawn(timed=False)
+    if _timed(cells):
+        timed_style, timed_tables = drawn(timed=True)
+        if timed_style == style and max(map(width_of, timed_tables)) <= width:
+            tables = timed_tables
     no_room = "" if style.intervals else "too narrow for intervals; "
     endings = [*([""] * (len(scenarios) - 1)), no_room + legend(cells, metrics, intervals=style.intervals)]
     return [
@@ -58,16 +79,34 @@ def _by_scenario(cells: Sequence[CellSummary]) -> dict[str, list[CellSummary]]:
     return scenarios
 
 
-def _table(cells: Sequence[CellSummary], metrics: Sequence[str], style: Style) -> Table:
+def _table(cells: Sequence[CellSummary], metrics: Sequence[str], style: Style, *, timed: bool) -> Table:
     table = plain_table(style.gap)
     table.add_column("method", overflow="fold", min_width=min(12, max(len(cell.label) for cell in cells)))
     table.add_column("n", justify="right", no_wrap=True)
     for name in metrics:
         table.add_column(Text(header(name), justify="right"), no_wrap=True)
+    if timed:
+        table.add_column("train s", justify="right", no_wrap=True)
     columns = [numbers([cell.metrics.get(name) for cell in cells], style) for name in metrics]
     for cell, *values in zip(cells, *columns, strict=True):
-        table.add_row(Text(cell.label), seeds(cell.n, cell.planned), *values)
+        table.add_row(
+            Text(cell.label), seeds(cell.n, cell.planned), *values, *([_seconds(cell)] if timed else [])
+        )
     return table
+
+
+def _timed(cells: Sequence[CellSummary]) -> bool:
+    return any(cell.train_s is not None for cell in cells)
+
+
+def _seconds(cell: CellSummary) -> str:
+    return (
+        NULL
+        if cell.train_s is None
+        else f"{cell.train_s:.3g}"
+        if cell.train_s < 100
+        else f"{cell.train_s:.0f}"
+    )
 
 
 def matrix_text(cell: CellSummary) -> str:
@@ -95,7 +134,11 @@ def _markdown(title: str, cells: Sequence[CellSummary], metrics: Sequence[str]) 
         [cell.label, seeds(cell.n, cell.planned).plain, *(value.plain.rstrip() for value in values)]
         for cell, *values in zip(cells, *columns, strict=True)
     ]
-    table = markdown_table(["method", "n", *map(header, metrics)], lines)
+    heads = ["method", "n", *map(header, metrics)]
+    if _timed(cells):
+        heads.append("train s")
+        lines = [[*line, _seconds(cell)] for line, cell in zip(lines, cells, strict=True)]
+    table = markdown_table(heads, lines)
     notes = [f"- {note}" for note in footnotes(cells, metrics)]
     return "\n".join([f"### {title}", "", *table, *([""] if notes else []), *notes])
 
@@ -123,4 +166,5 @@ def _summary_row(cell: CellSummary, metric: str) -> dict[str, Any]:
         "reason": cell.reasons.get(metric),
         **{status: len(cell.with_status(status)) for status in STATUSES},
         "missing": len(cell.missing),
+        "train_s": cell.train_s,
     }

@@ -9,6 +9,9 @@ import sys
 import pytest
 from commands import ROOT, outside
 
+from cl.registry import METHODS
+
+TUTORIALS = ("naive", "ewc", "si", "replay", "derpp", "gem")
 NUMBER = r"(-?\d+\.\d+)"
 
 
@@ -39,8 +42,9 @@ def speed() -> str:
 
 
 def test_training_speed_compares_with_the_tutorial_the_bare_loop_and_the_floor(speed: str) -> None:
-    for method in ("naive", "ewc", "replay"):
-        (ratio,) = numbers(f"ours/tutorial {method}: # (target: at least 4", speed)
+    for method in TUTORIALS:
+        target = 2 if method == "gem" else 4
+        (ratio,) = numbers(f"ours/tutorial {method}: # (target: at least {target}", speed)
         assert ratio > 0
     (ratio,) = numbers("ours/bare naive: # (target: at least 0.95", speed)
     assert ratio > 0
@@ -55,12 +59,17 @@ def test_training_speed_shows_the_accuracy_of_all_side_by_side(speed: str) -> No
         ("naive", "ours"),
         ("naive", "tutorial"),
         ("naive", "bare"),
-        ("ewc", "ours"),
-        ("ewc", "tutorial"),
-        ("replay", "ours"),
-        ("replay", "tutorial"),
+        *((method, who) for method in TUTORIALS[1:] for who in ("ours", "tutorial")),
     ]
     assert all(0 < float(value) <= 1 for *_, acc, learning in rows for value in (acc, learning))
+
+
+def test_step_cost_compares_a_step_of_each_method_with_its_products() -> None:
+    lines = [line.split() for line in quick("step_cost.py").splitlines()]
+    rows = {line[0]: [float(number) for number in line[1:]] for line in lines if line and line[0] in METHODS}
+    assert rows.keys() == METHODS.keys() - {"joint", "scratch"}
+    for step, products, ratio in rows.values():
+        assert ratio == pytest.approx(step / products, rel=0.1)
 
 
 def test_efficiency_compares_a_sweep_with_a_bare_pool() -> None:

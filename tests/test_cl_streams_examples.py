@@ -1,13 +1,15 @@
 """What streams hand out: validation shares, scaling, memory of its own; and what they refuse."""
 
 import math
+from typing import Annotated
 
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from cl.datasets import Dataset, content_digest
+from cl.registry import StreamSettings
 from cl.streams import StreamError, make_stream
 
 
@@ -80,6 +82,30 @@ def test_tasks_over_the_same_images_hold_out_the_same_ones(name):
             assert torch.equal(held_out.x[:, 4], first.x[:, 4])
         else:
             assert torch.equal(held_out.x.sort(1).values, first.x.sort(1).values)
+
+
+class Chosen(StreamSettings):
+    """A plug-in's stream: tasks of these classes."""
+
+    groups: Annotated[tuple[tuple[int, ...], ...], Field(strict=False)]
+
+    def contents(self, data, seed):
+        """All of the one data set."""
+        del seed
+        return [(data, classes, None) for classes in self.groups]
+
+
+def test_tasks_with_the_same_classes_in_another_order_hold_out_the_same_examples(monkeypatch):
+    monkeypatch.setattr("cl.streams.stream_settings", {"chosen": Chosen}.__getitem__)
+    made = stream("chosen", data=[dataset(each=10)], val_share=0.5, groups=[(0, 1), (1, 0)])
+    assert torch.equal(made.validation(0).x, made.validation(1).x)
+
+
+def test_tasks_that_share_some_of_their_examples_can_hold_out_none(monkeypatch):
+    monkeypatch.setattr("cl.streams.stream_settings", {"chosen": Chosen}.__getitem__)
+    assert stream("chosen", groups=[(0, 1), (1, 2)]).n_tasks == 2
+    with pytest.raises(StreamError, match="tasks share some of their examples and not all, so val_share"):
+        stream("chosen", groups=[(0, 1), (1, 2)], val_share=0.5)
 
 
 @pytest.mark.parametrize("name", ["split", "permuted", "rotated", "explicit"])

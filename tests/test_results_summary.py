@@ -337,3 +337,10 @@ def test_a_row_outside_the_matrix_is_an_error_and_lands_in_no_other_trial(cell):
     rows.accuracy[0] |= cell
     with pytest.raises(ValueError, match="trial t0 has 2 tasks, but a row for task"):
         rows.summarise()
+
+
+def test_the_time_of_training_is_a_mean_over_complete_seeds():
+    R = [[1.0, 0.5], [NAN, 1.0]]
+    rows = Rows().add("naive", 0, R, train_s=2.0).add("naive", 1, R, train_s=5.0)
+    rows.add("naive", 2, status=FAILED, train_s=100.0).add("joint", 0, status=FAILED, train_s=1.0)
+    assert [cell.train_s for cell in rows.summarise()] == [3.5, None]

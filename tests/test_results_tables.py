@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -255,3 +256,16 @@ def test_csv_has_the_same_rows_with_empty_fields_for_null():
     joint = {row["metric"]: row for row in rows if row["label"] == "joint"}
     assert float(joint["acc"]["mean"]) == 0.9434
     assert joint["fm"]["mean"] == joint["fm"]["half_width"] == ""
+
+
+def test_the_time_of_training_has_a_column_only_where_it_costs_no_room():
+    cells = [
+        replace(cell("naive", {"acc": (0.2, 0.01)}), train_s=7.25),
+        replace(cell("gem", {"acc": (0.5, 0.01)}), train_s=123.4),
+        cell("replay", {}, seeds=[FAILED]),
+    ]
+    wide = lines(cells, metrics=["acc"])
+    assert wide[1].endswith("ACC  train s")
+    assert [line.split()[-1] for line in wide[3:6]] == ["7.25", "123", "–"]
+    assert not any("train s" in line for line in lines(cells, width=28, metrics=["acc"]))
+    assert to_markdown(cells, metrics=["acc"]).splitlines()[2].endswith("| train s |")

@@ -92,9 +92,9 @@ class LwF(Method):
 
     def consolidate(self, learner: Learner, data: Batch) -> None:
         """Count the finished task's head among the old ones."""
-        rows = learner.model.targets(data.y, learner.task).rows
-        # A head that begins at the first output holds all outputs there are.
-        self.heads = [*(self.heads if rows.start else []), rows.stop - rows.start]
+        rows = [learner.model.targets(data.y, task).rows for task in range(learner.task + 1)]
+        # Where tasks share their outputs, these are the same rows again and again.
+        self.heads = [stop - start for start, stop in sorted({(each.start, each.stop) for each in rows})]
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """Bytes of the recorded answers."""

@@ -35,7 +35,7 @@ class EWCSettings(MethodSettings):
     gamma: Share = 1.0
     """Decay of the accumulated Fisher: F <- gamma F + F_k."""
     lambda_decay: Share = 1.0
-    """Factor on lambda after each task but the first."""
+    """Factor on lambda after each task: task k is learned under lambda * lambda_decay^k."""
     fisher: Literal["exact", "sampled", "empirical"] = "exact"
     """Labels weighted by the softmax, one label sampled from it, or the true label."""
     fisher_samples: Count | Literal["all"] = 200
