@@ -1,23 +1,20 @@
-"""The verbs a person types: each parses, calls and prints. Heavy imports are inside the verbs."""
+"""The verbs a person types: each parses, calls and prints. Heavy imports are inside the verbs.
+
+Longer than other modules: the options of a verb are its signature.
+"""
 
 from __future__ import annotations
 
 import io
 import sys
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from rich.console import Console, RenderableType
-
     from orchestrator.sweep import Prepared
-    from results.store import Store
 
 app = typer.Typer(
     help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
@@ -42,8 +39,6 @@ DataOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data)."),
 ]
-
-
 PlugInOption = Annotated[
     bool,
     typer.Option("--allow-plugins", help="Import and run the code that the spec names as module:Class."),
@@ -108,6 +103,7 @@ def run(
     prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
 
     from orchestrator.errors import ResourceError
+    from orchestrator.printing import head, print_tables
     from orchestrator.recording import missing
     from orchestrator.sweep import run_sweep
     from results.store import Store, StoreError
@@ -116,9 +112,10 @@ def run(
     try:
         planned = prepared.plan.trials
         todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
-        _announce(prepared, store, todo=len(todo), local=local)
+        for line in head(prepared, store, todo=len(todo), local=local):
+            print(line)
         failed = run_sweep(prepared, todo, store, local=local, address=address, retries=retries)
-        _print_tables(store, Format.table, matrix=False)
+        print_tables(store)
     except KeyboardInterrupt:
         print(f"\nInterrupted. Everything finished is in {store.paths.root}; the same command continues:")
         print("  " + _continue_command())
@@ -184,6 +181,7 @@ def show(
     ] = False,
 ) -> None:
     """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
+    from orchestrator.printing import print_tables
     from orchestrator.showing import NoTransfer
     from results.store import StoreError, open_run
 
@@ -195,7 +193,7 @@ def show(
         if given and transfer:
             _refuse(f"--transfer is printed alone; it does not go with {option}")
     try:
-        _print_tables(
+        print_tables(
             open_run(run_folder),
             form,
             matrix=matrix,
@@ -316,73 +314,6 @@ def _prepared(
         return prepare(checked, data_dir)
     except PrepareError as error:
         _fail(str(error), WRONG_REQUEST)
-
-
-def _announce(prepared: Prepared, store: Store, *, todo: int, local: bool) -> None:
-    total = len(prepared.plan.trials)
-    done = f", {total - todo} of them done before" if total > todo else ""
-    trials = "1 trial" if total == 1 else f"{total} trials"
-    print(f"{prepared.spec.name}: {trials}{done}; results in {store.paths.root}")
-    for excluded in prepared.plan.excluded:
-        print(f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}")
-    for warning in prepared.plan.warnings:
-        print(f"warning: {warning}")
-    if todo and not local:
-        print(f"Ray's own messages go to {store.paths.ray_log}")
-
-
-def _print_tables(
-    store: Store,
-    form: Format,
-    *,
-    matrix: bool = False,
-    tasks: bool = False,
-    transfer: bool = False,
-    output: Path | None = None,
-    everything: bool = False,
-) -> None:
-    from orchestrator.showing import printed, shown, transfer_of
-    from results import tables, transfer_tables
-
-    run = shown(store, everything=everything)
-    rows: Sequence[Any] = transfer_of(run) if transfer else run.cells
-    writer = transfer_tables if transfer else tables
-    if form is Format.parquet and output is not None:
-        import pyarrow.parquet as pq
-
-        pq.write_table(writer.to_arrow(rows), output)
-    else:
-        with _console(output) as console:
-            if form is Format.markdown:
-                console.out(writer.to_markdown(rows), highlight=False)
-            elif form is Format.csv:
-                console.out(writer.to_csv(rows), highlight=False, end="")
-            elif transfer:
-                _print_parts(console, transfer_tables.transfer_tables(rows, width=console.width))
-            else:
-                _print_parts(console, printed(run, width=console.width, matrix=matrix, tasks=tasks))
-    for note in run.notes:
-        print(note, file=sys.stdout if form is Format.table else sys.stderr)
-
-
-def _print_parts(console: Console, parts: Iterable[RenderableType]) -> None:
-    for part in parts:
-        if isinstance(part, str):  # as it is: a matrix wider than the screen is not to be folded
-            console.out(part, highlight=False)
-        else:
-            console.print(part)
-
-
-@contextmanager
-def _console(output: Path | None) -> Iterator[Console]:
-    """A console on the screen, or on the file *output*."""
-    from rich.console import Console
-
-    if output is None:
-        yield Console()
-        return
-    with output.open("w", encoding="utf-8") as file:
-        yield Console(file=file, width=120)
 
 
 def _continue_command() -> str:

@@ -111,7 +111,7 @@ class Trainer:
 
     def _give_outputs(self, task: int, largest_label: int) -> None:
         learner = self.learner
-        if task > len(learner.outputs):
+        if not 0 <= task <= len(learner.outputs):
             raise ValueError(f"task {len(learner.outputs)} comes next, not {task}")
         if task == len(learner.outputs):
             learner.outputs.append(learner.model.outputs_for(largest_label))
@@ -132,6 +132,8 @@ class Trainer:
 
     def consolidate(self, task: int, data: Data) -> None:
         """Let the method keep what later tasks must know of *task*, which was learned from *data*."""
+        if not self.learner.outputs:
+            raise ValueError(f"task {task} was not trained yet; train it, then consolidate it")
         if task != self.learner.task:
             raise ValueError(
                 f"task {self.learner.task} was trained last; it must be consolidated, not {task}"
@@ -172,13 +174,24 @@ class Trainer:
 
 
 def as_batch(data: Data, task: int) -> Batch:
-    """*data* as one batch of flat examples of *task*."""
+    """*data* as one batch of flat examples of *task*.
+
+    Raises:
+        ValueError: there is no example, or the labels are not a whole number from 0 for each.
+    """
     if isinstance(data, Batch):
         return data
     if not isinstance(data, tuple):
-        parts = list(data)
+        parts = list(data) or [(torch.zeros(0), torch.zeros(0))]
         data = torch.cat([x for x, _ in parts]), torch.cat([y for _, y in parts])
     x, y = data
+    if not len(x):
+        raise ValueError(f"there are no examples of task {task}; an iterator that was read once is empty")
+    if y.shape != x.shape[:1] or y.is_floating_point() or int(y.min()) < 0:
+        raise ValueError(
+            f"labels must be whole numbers from 0, one for each of {len(x)} examples of task {task}; "
+            f"these are {y.dtype} of shape {tuple(y.shape)}" + (f", from {y.min()}" if y.numel() else "")
+        )
     return Batch(x.flatten(start_dim=1), y.long(), task)
 
 

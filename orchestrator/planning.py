@@ -47,10 +47,7 @@ def plan_table(
 
 
 def _notes(plan: Plan, todo: Sequence[Trial], expected: Estimate) -> Iterator[str]:
-    for excluded in plan.excluded:
-        yield f"excluded: {excluded.scenario} with {excluded.method}: {excluded.reason}"
-    if not plan.excluded:
-        yield "excluded: nothing"
+    yield from (f"excluded: {each}" for each in plan.exclusions or ["nothing"])
     yield from (f"warning: {warning}" for warning in plan.warnings)
     if not todo:
         yield "nothing is left to run"

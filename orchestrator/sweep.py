@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -23,7 +24,7 @@ from orchestrator.local import run_local
 from orchestrator.progress import Progress, final_accuracy, shown
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
-from orchestrator.trial import check_model, model_of, stream_of
+from orchestrator.trial import check_method, check_model, model_of, stream_of
 from results.matrices import trial_matrices
 from results.schema import COMPLETE
 from results.store import Store
@@ -60,9 +61,8 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
     digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
     planned = plan(spec, digests)
     if not planned.trials:
-        reasons = [f"{each.scenario} with {each.method}: {each.reason}" for each in planned.excluded]
-        raise PrepareError("\n  ".join([f"nothing of {spec.name} can run:", *reasons]))
-    tasks, warnings = _checked(planned, data)
+        raise PrepareError("\n  ".join([f"nothing of {spec.name} can run:", *planned.exclusions]))
+    tasks, warnings = _checked(spec.name, planned, data)
     return Prepared(spec, replace(planned, warnings=(*planned.warnings, *warnings)), data, tasks)
 
 
@@ -81,7 +81,7 @@ def _read(spec: Spec, data_dir: Path | None) -> Data:
     return {names: [loaded[name] for name in names] for names in needed}
 
 
-def _checked(planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[str]]:
+def _checked(name: str, planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[str]]:
     """Make every scenario's stream once for every model, so that what cannot be made is known now.
 
     Returns:
@@ -90,7 +90,8 @@ def _checked(planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[st
     counts: dict[ScenarioKey, int] = {}
     warnings: list[str] = []
     problems: list[str] = []
-    for trial in _one_of_each(planned.trials):
+    for trials in _alike(planned.trials):
+        trial = trials[0]
         try:
             stream = stream_of(trial, data[trial.scenario.data])
             check_model(trial, stream)
@@ -103,17 +104,29 @@ def _checked(planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[st
         else:
             counts[scenario_key(trial)] = stream.n_tasks
             warnings += _growth(trial, stream)
-    if problems:
-        raise PrepareError("\n".join(dict.fromkeys(problems)))
+            problems += _unfit(trials, stream)
+    if different := list(dict.fromkeys(problems)):
+        several = [f"{name} has {len(different)} problems:"] if len(different) > 1 else []
+        raise PrepareError("\n  ".join([*several, *different]))
     return counts, list(dict.fromkeys(warnings))
 
 
-def _one_of_each(trials: Sequence[Trial]) -> Iterable[Trial]:
-    """A trial of each scenario and model, which may be another one for a method."""
-    first = [trial for trial in trials if trial.seed == trials[0].seed]
-    return {
-        (scenario_key(trial), as_json(trial.model), model_of(trial).name): trial for trial in first
-    }.values()
+def _alike(trials: Sequence[Trial]) -> Iterable[list[Trial]]:
+    """The trials of the first seed by scenario and model, which may be another one for a method."""
+    alike = defaultdict[tuple[ScenarioKey, str, str], list[Trial]](list)
+    for trial in trials:
+        if trial.seed == trials[0].seed:
+            alike[scenario_key(trial), as_json(trial.model), model_of(trial).name].append(trial)
+    return alike.values()
+
+
+def _unfit(trials: Sequence[Trial], stream: Stream) -> Iterator[str]:
+    """What is wrong with the methods that are to learn *stream*."""
+    for trial in trials:
+        try:
+            check_method(trial, sum(stream.outputs))
+        except ValueError as error:
+            yield f"{trial.scenario.label}: {error}"
 
 
 def _growth(trial: Trial, stream: Stream) -> Iterator[str]:

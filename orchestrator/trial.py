@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -68,11 +69,35 @@ def check_model(trial: Trial, stream: Stream) -> None:
     """Raise what making the model of *trial* for *stream* would raise; perceptrons take any data.
 
     Raises:
-        ValueError: the model cannot work on this data. A plug-in may raise anything.
+        ValueError: the model cannot work on this data.
     """
     settings = model_of(trial)
     model = plugins.implementation(model_entry(settings.name).implementation)
     if hasattr(model, "check"):
         model.check(settings, stream)
     elif plugins.is_plug_in(settings.name):
-        make_model(settings, stream)
+        with _named(settings.name):
+            make_model(settings, stream)
+
+
+def check_method(trial: Trial, outputs: int) -> None:
+    """Raise what making the method of *trial* for tasks that bring so many *outputs* in all would raise.
+
+    Raises:
+        ValueError: the method cannot be made, or cannot learn so many outputs with these hyperparameters.
+    """
+    with _named(trial.method):
+        entry = method_entry(trial.method)
+        entry.settings.model_validate(plugins.own(trial.hyperparameters)).check(outputs)
+        if plugins.is_plug_in(trial.method):
+            method_of(trial)
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Let what goes wrong say that it is *name*'s; a plug-in may raise anything."""
+    try:
+        yield
+    except Exception as error:
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise ValueError(f"{name}: {kind}{error}") from error

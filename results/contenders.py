@@ -62,9 +62,10 @@ def matched(
     pairs = [(_cell(challenger, scenario), _cell(champion, scenario)) for scenario in chosen]
     for ours, theirs in pairs:
         if ours is theirs:
+            others = _labels(champion, _scenario(ours), but=ours.label)
             raise NoMatch(
                 f"{ours.label} in {ours.scenario_label} is both the challenger and the champion; "
-                f"name another with --champion-cell: {_labels(champion, _scenario(ours), but=ours.label)}"
+                f"name another with --champion-cell; in {champion.run}: {others}"
             )
     return pairs
 
@@ -137,7 +138,7 @@ def _cell(side: Side, scenario: _Scenario) -> CellSummary:
 
 def _labels(side: Side, scenario: _Scenario, *, but: str = "") -> str:
     labels = [cell.label for cell in side.cells if _scenario(cell) == scenario and cell.label != but]
-    return ", ".join(labels) or "there is none"
+    return ", ".join(labels) or "no other"
 
 
 def _hint(name: str, names: Iterable[str]) -> str:

@@ -87,12 +87,12 @@ class Comparison:
 
     @property
     def lacks_seeds(self) -> bool:
-        """Whether a seed of the challenger failed, diverged, is still to come, or lacks a metric.
+        """Whether a seed of the challenger failed, diverged, is still to come, or lacks a metric of others.
 
         Those that are left are no fair sample: they are the ones that went well.
         """
         counts = [len(self.challenger.values[judgement.gate.metric]) for judgement in self.judgements]
-        return min(counts) < self.challenger.planned
+        return min([self.challenger.n, *filter(None, counts)]) < self.challenger.planned
 
     @property
     def verdict(self) -> Verdict:
@@ -140,9 +140,9 @@ def _samples(estimate: Estimate) -> tuple[Interval, ...]:
 def gate_table(comparison: Comparison) -> Group:
     """The scenario, the two cells, a line per gate, what it rests on, and the verdict."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
-    table.add_column("gate", no_wrap=True)
+    table.add_column("gate", overflow="fold")
     for title in ("estimate", f"{100 * comparison.level:g} % interval", "limit"):
-        table.add_column(title, justify="right", no_wrap=True)
+        table.add_column(title, justify="right", overflow="fold")  # a number is never cut short
     table.add_column("verdict", no_wrap=True)
     for judgement in comparison.judgements:
         table.add_row(*_row(judgement))

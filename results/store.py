@@ -166,16 +166,21 @@ def open_run(root: Path | str) -> Store:
     root = Path(root)
     if _is_run(root):
         return Store(root)
-    try:
-        runs = sorted(path.name for path in root.parent.iterdir() if _is_run(path))
-    except OSError:
-        runs = []
+    folder = root if _runs_in(root) else root.parent
+    runs = _runs_in(folder)
     near = difflib.get_close_matches(root.name, runs, n=1)
     if near:
-        hint = f"; did you mean {root.with_name(near[0])}?"
+        hint = f"; did you mean {folder / near[0]}?"
     else:
-        hint = f"; runs in {root.parent}: {', '.join(runs) or 'none'}"
+        hint = f"; runs in {folder}: {', '.join(runs) or 'none'}"
     raise RunNotFound(f"no run at {root}{hint}")
+
+
+def _runs_in(folder: Path) -> list[str]:
+    try:
+        return sorted(path.name for path in folder.iterdir() if _is_run(path))
+    except OSError:
+        return []
 
 
 def _is_run(root: Path) -> bool:

@@ -46,13 +46,16 @@ def _methods() -> RenderableType:
     )
 
 
+_MLP = "the default: the perceptron that fits the increment kind and the method"
+
+
 def _models() -> RenderableType:
     rows = {
         name: [entry.summary, _defaults(entry.settings(name=name), without="name")]
         for name, entry in MODELS.items()
     }
     return Group(
-        _section("Models and their settings (defaults)", rows),
+        _section("Models and their settings (defaults)", {"mlp": [_MLP], **rows}),
         _section("Increment kinds and their models", {kind: [MODEL_OF_KIND[kind]] for kind in KINDS}),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,11 +31,26 @@ class Plan:
     warnings: tuple[str, ...] = ()
     """What runs, but should not be expected to do well, a line each."""
 
+    @property
+    def exclusions(self) -> list[str]:
+        """What was excluded, for people: a line for all that one reason excludes."""
+        by_reason: dict[str, list[Excluded]] = {}
+        for each in self.excluded:
+            by_reason.setdefault(each.reason, []).append(each)
+        return [
+            f"{_listed(one.scenario for one in alike)} with {_listed(one.method for one in alike)}: {reason}"
+            for reason, alike in by_reason.items()
+        ]
+
 
 class _Combination(NamedTuple):
     scenario: ScenarioChoice
     method: MethodChoice
     model: dict[str, Any]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
 
 
 def data_names(spec: Spec) -> set[tuple[str, ...]]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from cl.registry import KINDS, METHODS, MODELS, Fit, compatibility, method_fit, model_fit
+from cl.registry import (
+    KINDS,
+    METHODS,
+    MODELS,
+    Fit,
+    PlugInError,
+    compatibility,
+    method_entry,
+    method_fit,
+    model_entry,
+    model_fit,
+    stream_settings,
+)
 
 V, S, I = "valid", "suboptimal", "invalid"  # noqa: E741 - the letters of the table below
 
@@ -64,3 +76,9 @@ def test_a_method_and_a_model_that_exclude_each_other_say_so(method, model, reas
 @pytest.mark.parametrize(("method", "model"), [("pnn", "ProgressiveNeuralNet"), ("packnet", "ConvNet")])
 def test_a_method_may_have_the_models_that_it_names(method, model):
     assert compatibility("task-il", method, model) == Fit("valid")
+
+
+@pytest.mark.parametrize("entry", [method_entry, model_entry, stream_settings])
+def test_an_unknown_name_is_answered_with_those_that_are_known(entry):
+    with pytest.raises(PlugInError, match=r"^unknown \w+ 'nothing'; allowed: (naive|MultiHeadMLP|split), "):
+        entry("nothing")

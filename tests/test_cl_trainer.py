@@ -41,6 +41,45 @@ def test_a_task_whose_predecessor_was_never_trained_is_refused(model, outputs, m
         Trainer(model, Naive(), SHORT, outputs=outputs).train_task(1, examples(2, first=2))
 
 
+def test_tasks_are_counted_from_zero():
+    with pytest.raises(ValueError, match="task 0 comes next, not -1"):
+        Trainer(SingleHeadMLP(4, [8]), Naive(), SHORT).train_task(-1, examples(2))
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        torch.arange(30) % 2 + 0.5,
+        torch.arange(30) % 2 - 1,
+        torch.arange(10) % 2,
+        torch.arange(30)[:, None] % 2,
+        torch.zeros(0, dtype=torch.int64),
+    ],
+    ids=["fractions", "below zero", "too few", "a column", "none"],
+)
+def test_labels_that_are_not_a_whole_number_for_each_example_are_refused(labels):
+    x, _ = examples(2)
+    with pytest.raises(ValueError, match="labels must be whole numbers from 0, one for each of 30 examples"):
+        Trainer(DomainMLP(4, [8], 2), Naive(), SHORT).train_task(0, (x, labels))
+
+
+def test_an_iterator_that_was_read_in_training_has_no_examples_left_to_consolidate():
+    trainer = Trainer(DomainMLP(4, [8], 2), Naive(), SHORT)
+    once = iter([examples(2)])
+    trainer.train_task(0, once)
+    with pytest.raises(ValueError, match="no examples of task 0; an iterator that was read once is empty"):
+        trainer.consolidate(0, once)
+
+
+def test_only_the_task_that_was_trained_last_is_consolidated():
+    trainer = Trainer(SingleHeadMLP(4, [8]), Naive(), SHORT)
+    with pytest.raises(ValueError, match="task 0 was not trained yet"):
+        trainer.consolidate(0, examples(2))
+    trainer.train_task(0, examples(2))
+    with pytest.raises(ValueError, match="task 0 was trained last; it must be consolidated, not 1"):
+        trainer.consolidate(1, examples(2, first=2))
+
+
 @pytest.mark.parametrize(
     "model", [DomainMLP(4, [8], 2), SingleHeadMLP(4, [8], initial_classes=2)], ids=["shared", "growing"]
 )

@@ -9,6 +9,9 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 from commands import clsweep, spec, store
+from typer.testing import CliRunner
+
+from cli import app
 
 SWEEP = """
 name: new
@@ -104,6 +107,14 @@ def test_two_cells_of_one_run_can_be_compared():
 def test_the_gate_fits_eighty_columns():
     result = clsweep("gate", "runs/new", "runs/old", "--challenger-cell", "replay ratio=0.5")
     assert max(len(line) for line in result.output.splitlines()) <= 80
+
+
+def test_no_number_of_the_gate_is_cut_short_on_a_narrow_screen():
+    arguments = ["gate", "runs/new", "runs/old", "--challenger-cell", "replay ratio=0.5"]
+    narrow = CliRunner().invoke(app, arguments, env={"COLUMNS": "60"}).output
+    assert max(len(line) for line in narrow.splitlines()) <= 60
+    words = {word for word in clsweep(*arguments).output.split() if "─" not in word}
+    assert words <= set(narrow.split())
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,7 @@ def test_the_list_gives_every_hyperparameter_with_its_default(name):
     [
         ("sweeps", catalog()),
         ("methods", METHODS),
-        ("models", MODELS),
+        ("models", ["mlp", *MODELS]),
         ("streams", set(STREAMS) - {"explicit"}),
         ("data", DATASETS),
     ],

@@ -137,6 +137,21 @@ def test_a_model_that_the_data_does_not_suit_is_refused_before_anything_runs():
     assert not Path("runs").exists()
 
 
+def test_a_memory_with_too_few_places_for_the_classes_is_refused_before_anything_runs():
+    scenarios = "scenarios=[class-il/split-digits, {kind: class-il, stream: permuted-digits, tasks: 3}]"
+    small = "methods=[replay: {memory: per-class, buffer_size: {grid: [9, 29]}}]"
+    refused = clsweep("plan", spec(), "--set", scenarios, "--set", small)
+    assert refused.exit_code == 2
+    few = "{}: replay: buffer_size {} is less than one example of each of {} classes; give at least {}, or "
+    assert [line.removesuffix("memory 'reservoir'") for line in refused.stderr.splitlines()] == [
+        "clsweep: tiny has 3 problems:",
+        "  " + few.format("class-il/split-digits", 9, 10, 10),
+        "  " + few.format("class-il/permuted-digits", 9, 30, 30),
+        "  " + few.format("class-il/permuted-digits", 29, 30, 30),
+    ]
+    assert "excluded: nothing" in planned("tiny.yaml", "--set", small.replace("9, 29", "10, 30"))
+
+
 def test_a_progressive_network_that_outgrows_its_budget_is_warned_of(monkeypatch):
     monkeypatch.setattr("orchestrator.sweep.PARAMETER_BUDGET", 9_000)
     scenario = "scenarios=[{kind: task-il, stream: split-digits, tasks: 3}]"

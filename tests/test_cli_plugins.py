@@ -68,6 +68,11 @@ class Breaks(Method):
             raise RuntimeError("broken on purpose")
 
 
+class Unmade(Method):
+    def __init__(self):
+        pass
+
+
 class WrongKinds(Method):
     kinds = ("task-li",)
 
@@ -341,7 +346,15 @@ def test_a_class_that_builds_itself_is_a_model_and_says_where_it_is_not_at_its_b
 def test_a_module_that_cannot_be_a_model_is_refused_before_anything_runs():
     message = refused("methods=[naive]", "model={name: 'nets:Noisy'}")
     assert message.startswith(
-        "clsweep: class-il/split-digits: to be a trunk, a module must give each example"
+        "clsweep: class-il/split-digits: nets:Noisy: to be a trunk, a module must give each example"
+    )
+    assert not Path("runs").exists()
+
+
+def test_a_method_that_cannot_be_made_is_refused_before_anything_runs():
+    message = refused("methods=['pull:Unmade', naive]")
+    assert message.startswith(
+        "clsweep: class-il/split-digits: pull:Unmade: TypeError: Unmade.__init__() takes 1"
     )
     assert not Path("runs").exists()
 

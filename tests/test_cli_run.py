@@ -393,8 +393,9 @@ def test_streams_that_the_data_does_not_allow_are_refused_in_one_message(blobs):
     assert result.exit_code == 2
     shapes = "images of shape (height, width) or (channels, height, width)"
     assert result.stderr.splitlines() == [
-        "clsweep: class-il/split-f: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
-        f"task-il/rotated-f: rotated: {shapes} are needed; the data's shape is (16,)",
+        "clsweep: tiny has 2 problems:",
+        "  class-il/split-f: split: tasks x classes_per_task = 4 x 2 = 8 classes; the data has 6",
+        f"  task-il/rotated-f: rotated: {shapes} are needed; the data's shape is (16,)",
     ]
 
 

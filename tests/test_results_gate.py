@@ -155,6 +155,13 @@ def test_a_challenger_that_lacks_seeds_does_not_pass(lack):
     assert text(comparison)[-1] == "undecided"
 
 
+def test_a_metric_that_no_seed_can_have_is_not_said_to_lack_seeds():
+    joint = cell("joint", acc=CHAMPION.values["acc"], reasons={"bwt": "undefined", "fm": "undefined"})
+    comparison = compare(joint, CHAMPION)
+    assert (comparison.verdict, comparison.lacks_seeds) == (UNDECIDED, False)
+    assert not any("lacks seeds" in line for line in text(comparison))
+
+
 def test_a_champion_may_lack_seeds_and_the_table_says_so():
     champion = cell("naive", acc=CHAMPION.values["acc"], bwt=STEADY, ended={3: DIVERGED})
     comparison = compare(challenger(), champion)

@@ -261,6 +261,8 @@ def test_a_misspelt_run_is_answered_with_the_nearest_one(tmp_path):
         open_run(tmp_path / "quikstart")
     with pytest.raises(RunNotFound, match=r"runs in \S+: quickstart$"):
         open_run(tmp_path / "mnist")
+    with pytest.raises(RunNotFound, match=rf"no run at {tmp_path}; runs in {tmp_path}: quickstart$"):
+        open_run(tmp_path)
     with pytest.raises(RunNotFound, match=r"runs in \S+: none$"):
         open_run(tmp_path / "notes" / "x")
 

@@ -102,6 +102,24 @@ def test_a_method_that_cannot_run_in_a_kind_is_excluded_with_the_reason(spec, mo
     }
 
 
+def test_what_one_reason_excludes_is_said_once(spec):
+    planned = plan(
+        spec("""
+            scenarios: [task-il/split-digits, class-il/split-digits, class-il/permuted-digits]
+            methods: [naive, ewc, pnn]
+            model: {name: MultiHeadMLP}
+        """),
+        DIGESTS,
+    )
+    both = "class-il/split-digits, class-il/permuted-digits"
+    why = MODELS["MultiHeadMLP"].fits["class-il"].reason
+    assert planned.exclusions == [
+        "task-il/split-digits with pnn: pnn cannot train MultiHeadMLP, only ProgressiveNeuralNet",
+        f"{both} with naive, ewc: MultiHeadMLP cannot be used in class-il: {why}",
+        f"{both} with pnn: pnn cannot run in class-il because it selects its column by the task id",
+    ]
+
+
 def test_a_model_that_a_method_or_a_kind_cannot_have_is_excluded_and_the_others_run(spec):
     planned = plan(
         spec("""
@@ -125,6 +143,9 @@ def test_a_model_that_a_method_or_a_kind_cannot_have_is_excluded_and_the_others_
             "pnn",
             "pnn cannot run in class-il because it selects its column by the task id",
         ),
+    ]
+    assert planned.exclusions == [
+        f"{each.scenario} with {each.method}: {each.reason}" for each in planned.excluded
     ]
     ran = [(trial.scenario.kind, trial.method, trial.model["name"]) for trial in planned.trials]
     assert ran == [

@@ -26,6 +26,9 @@ class MethodSettings(Settings):
         """Examples that a step computes gradients of, per new one: good enough to share out the time left."""
         return 1.0
 
+    def check(self, outputs: int) -> None:
+        """Raise ValueError where tasks that bring so many outputs in all cannot be learned with these."""
+
 
 class EWCSettings(MethodSettings):
     """Online elastic weight consolidation (Schwarz et al. 2018)."""
@@ -89,6 +92,14 @@ class ReplaySettings(MethodSettings):
     def work(self) -> float:
         """A step's whole batch over its new examples."""
         return 1 / (1 - self.ratio)
+
+    def check(self, outputs: int) -> None:
+        """A memory per class has a place for each class."""
+        if self.memory == "per-class" and self.buffer_size < outputs:
+            raise ValueError(
+                f"buffer_size {self.buffer_size} is less than one example of each of {outputs} classes; "
+                f"give at least {outputs}, or memory 'reservoir'"
+            )
 
 
 class DERSettings(MethodSettings):

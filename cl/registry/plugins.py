@@ -90,7 +90,7 @@ def method_entry(name: str) -> MethodEntry:
     Raises:
         PlugInError: there is none, or it is not a method.
     """
-    return _method(name) if is_plug_in(name) else METHODS[name]
+    return _method(name) if is_plug_in(name) else _built_in("method", name, METHODS)
 
 
 def model_entry(name: str) -> ModelEntry:
@@ -99,7 +99,7 @@ def model_entry(name: str) -> ModelEntry:
     Raises:
         PlugInError: there is none, or it is not a model.
     """
-    return _model(name) if is_plug_in(name) else MODELS[name]
+    return _model(name) if is_plug_in(name) else _built_in("model", name, MODELS)
 
 
 def stream_settings(name: str) -> type[StreamSettings]:
@@ -108,7 +108,13 @@ def stream_settings(name: str) -> type[StreamSettings]:
     Raises:
         PlugInError: there is none, or it is not a stream.
     """
-    return _stream(name) if is_plug_in(name) else STREAMS[name]
+    return _stream(name) if is_plug_in(name) else _built_in("stream", name, STREAMS)
+
+
+def _built_in(what: str, name: str, known: Mapping[str, Any]) -> Any:
+    if name not in known:
+        raise PlugInError(f"unknown {what} {name!r}; allowed: {', '.join(known)}")
+    return known[name]
 
 
 @cache
