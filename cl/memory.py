@@ -82,26 +82,29 @@ class Reservoir(Memory):
         super().__init__(size)
         self.offered = 0
 
-    def offer(self, batch: Batch, random: torch.Generator, **more: Tensor) -> None:
-        """Offer the examples of *batch* in order; *more* are their rows of further columns."""
-        t = np.arange(self.offered + 1, self.offered + len(batch) + 1)
-        drawn = torch.rand(len(batch), generator=random, dtype=torch.float64).numpy() * t
+    def offer(
+        self, batch: Batch, random: torch.Generator, index: Tensor | None = None, **more: Tensor
+    ) -> None:
+        """Offer the examples of *batch* in order, or those at *index*.
+
+        *more* holds the rows of further columns, one for each example that is offered.
+        """
+        count = len(batch) if index is None else len(index)
+        t = np.arange(self.offered + 1, self.offered + count + 1)
+        drawn = torch.rand(count, generator=random, dtype=torch.float64).numpy() * t
         places = np.where(t <= self.size, t - 1, drawn.astype(np.int64))
         kept = np.flatnonzero(places < self.size)
-        self.offered += len(batch)
+        self.offered += count
         # An example may be replaced within the same batch: of a repeated place the last one counts.
         source = dict(zip(places[kept].tolist(), kept.tolist(), strict=True))
-        if source:
-            self._write(source, {"x": batch.x, "y": batch.y, "task": batch.tasks, **more})
-
-    def _write(self, source: dict[int, int], rows: dict[str, Tensor]) -> None:
-        """Put row ``source[place]`` of every column of *rows* into each place."""
+        if not source:
+            return
         self.held = min(self.offered, self.size)
-        device = self.columns["y"].device
-        places, chosen = torch.tensor([list(source), list(source.values())], device=device)
-        for name, values in rows.items():
-            column = self._with_room(self.columns[name])
-            self.columns[name] = column.index_copy_(0, places, values.index_select(0, chosen))
+        target, chosen = torch.tensor([list(source), list(source.values())], device=batch.y.device)
+        fresh = batch.take(chosen if index is None else index.to(chosen.device).index_select(0, chosen))
+        further = {name: values.index_select(0, chosen) for name, values in more.items()}
+        for name, rows in {"x": fresh.x, "y": fresh.y, "task": fresh.tasks, **further}.items():
+            self.columns[name] = self._with_room(self.columns[name]).index_copy_(0, target, rows)
 
     def _with_room(self, column: Tensor) -> Tensor:
         """*column*, or a longer copy where it has no room for what is held: at least twice as long."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -33,7 +32,7 @@ class DER(Method):
     Settings: ClassVar[type[MethodSettings]] = DERSettings
     settings: DERSettings | DERppSettings
     draws: ClassVar[tuple[str, ...]] = ("matches",)
-    """The mini-batches that a step draws from memory; each has random numbers of its own."""
+    """The mini-batches that a step draws from memory, each with random numbers of its own, matches last."""
 
     def __init__(
         self, settings: DERSettings | DERppSettings | None = None, **hyperparameters: object
@@ -53,31 +52,30 @@ class DER(Method):
 
     def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
         """One pass over new and remembered examples; then the new ones are offered with their logits."""
-        new, memory, device = len(index), self.memory, learner.device
-        drawn = [memory.draw(new, random) for random in self._draws]
-        batch = learner.mini_batch(data, index, (memory.batch, torch.cat(drawn)))
-        stored = memory.columns["logits"].index_select(0, drawn[0].to(device))
-        matched = slice(new, new + len(stored))
+        new, memory = len(index), self.memory
+        *labelled, matched = [memory.draw(new, random) for random in self._draws]
+        batch = learner.mini_batch(data, index, (memory.batch, torch.cat([*labelled, matched])))
+        stored = memory.columns["logits"].index_select(0, matched.to(learner.device))
+        learned = len(batch) - len(stored)
         with torch.inference_mode(learner.model.by_hand):
             rows, right, excluded = learner.model.targets(batch.y, batch.tasks)
             passed = learner.model.run(batch.x, rows)
             logits = passed.logits.detach()
-            shares = np.repeat(self.shares(new, len(stored)), [new, *map(len, drawn)])
-            weights = torch.from_numpy(shares).to(logits)
-            loss, error = weighted_cross_entropy(logits, right, weights, excluded)
-            missed, pull = squared_error(logits[matched], stored)
+            closed = None if excluded is None else excluded[:learned]
+            weights = logits.new_full((learned,), 1 / new)
+            weights[new:].fill_(self.share / max(1, learned - new))
+            loss, error = weighted_cross_entropy(logits[:learned], right[:learned], weights, closed)
+            missed, pull = squared_error(logits[learned:], stored)
             loss.add_(missed, alpha=self.settings.alpha)
-            error[matched].add_(pull, alpha=self.settings.alpha)
-            learner.backpropagate(passed, error)
-            if excluded is not None:
-                logits = logits.masked_fill(excluded, -math.inf)
-        memory.offer(data.take(index.to(device)), self._offers, logits=logits[:new])
+            learner.backpropagate(passed, torch.cat([error, pull.mul_(self.settings.alpha)]))
+            answers = logits[:new] if closed is None else logits[:new].masked_fill(closed[:new], -math.inf)
+        memory.offer(data, self._offers, index, logits=answers)
         return loss
 
-    def shares(self, new: int, drawn: int) -> list[float]:
-        """The weight of an example's cross-entropy: of the *new* ones, then of each mini-batch *drawn*."""
-        del drawn
-        return [1 / new, 0.0]
+    @property
+    def share(self) -> float:
+        """The weight of the mean cross-entropy of remembered examples."""
+        return 0.0
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """What the memory holds."""

@@ -17,8 +17,9 @@ class DERpp(DER):
 
     Settings = DERppSettings
     settings: DERppSettings
-    draws = ("matches", "labels")
+    draws = ("labels", "matches")
 
-    def shares(self, new: int, drawn: int) -> list[float]:
-        """Those of DER, and beta times the mean over the second mini-batch."""
-        return [*super().shares(new, drawn), self.settings.beta / max(1, drawn)]
+    @property
+    def share(self) -> float:
+        """Beta."""
+        return self.settings.beta
