@@ -157,7 +157,7 @@ def test_what_is_no_image_or_too_small_is_refused(image, message):
     ],
 )
 def test_more_weights_than_a_machine_should_be_asked_for_are_refused(settings, weights):
-    with pytest.raises(ValueError, match=f"at most 1000000000 weights between two layers; .* are {weights}"):
+    with pytest.raises(ValueError, match=f"at most 100000000 weights between two layers; .* are {weights}"):
         ConvNet.check(settings, stream())
 
 

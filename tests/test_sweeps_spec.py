@@ -206,7 +206,7 @@ def test_very_many_problems_are_counted_not_all_printed(written):
         (
             "model",
             {"hidden": [10**5, 10**5]},
-            "each a whole number from 1 to 1000000; at most 1000000000 weights between two layers",
+            "each a whole number from 1 to 1000000; at most 100000000 weights between two layers",
         ),
         (
             "model",

@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 from cl.registry.methods import MethodEntry
 from cl.registry.settings import KINDS, Kind, Settings, Units
 
-MOST_WEIGHTS = 1_000_000_000
+MOST_WEIGHTS = 100_000_000
 """Between two hidden layers; more than one trial should ask of a machine."""
 
 
