@@ -19,7 +19,9 @@ check: $(VENV)/installed-dev
 
 verify: $(VENV)/installed-dev  ## What takes long: the published numbers and the speed, as tables.
 	$(BIN)/python benchmarks/reference_numbers.py
+	$(BIN)/python benchmarks/published.py
 	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/step_cost.py
 	$(BIN)/python benchmarks/efficiency.py
 	$(BIN)/python benchmarks/trial_overhead.py
 
