@@ -3,7 +3,7 @@
 import torch
 from torch.nn import functional
 
-from cl.kernels import cross_entropy, relu_affine, relu_backward_, sgd_
+from cl.kernels import adam_, cross_entropy, relu_affine, relu_backward_, sgd_
 
 
 def random(*shape):
@@ -42,3 +42,20 @@ def test_a_step_by_hand():
     torch.testing.assert_close(parameter, torch.tensor([0.8]))
     sgd_([parameter], [torch.tensor([4.0])], [velocity], lr=0.1, momentum=0.0, scale=0.25)
     torch.testing.assert_close(parameter, torch.tensor([0.7]))
+
+
+def test_a_step_of_adam_by_hand():
+    parameter, mean, square = torch.tensor([1.0]), torch.tensor([0.0]), torch.tensor([0.0])
+    adam_(
+        [parameter],
+        [torch.tensor([2.0])],
+        [mean],
+        [square],
+        [torch.tensor(1.0)],
+        lr=0.1,
+        betas=(0.9, 0.99),
+        epsilon=0.0,
+    )
+    torch.testing.assert_close(mean, torch.tensor([0.2]))  # 0.1 * 2
+    torch.testing.assert_close(square, torch.tensor([0.04]))  # 0.01 * 2^2
+    torch.testing.assert_close(parameter, torch.tensor([0.9]))  # both corrected, so the step is lr * 2 / 2
