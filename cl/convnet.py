@@ -8,7 +8,6 @@ from functools import partial
 from itertools import pairwise
 from typing import Self
 
-import torch  # noqa: F401 - the example below
 from torch import Tensor, nn
 
 from cl.heads import HEADS, GrowingHead
@@ -32,6 +31,7 @@ class ConvNet(Network):
     Raises:
         ValueError: *image* is no image, or too small to be halved so often; a layer has too many weights.
 
+    >>> import torch
     >>> model = ConvNet(image=(28, 28), channels=(8, 16), hidden=32)
     >>> model.append_outputs(10)
     >>> model(torch.zeros(3, 784)).shape, len(model.theta)

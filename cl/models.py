@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Self
 
-import torch  # noqa: F401 - the examples below
-
 from cl.columns import PNNColumn
 from cl.heads import GrowingHead, MultiHead, SharedHead
 from cl.network import Network
@@ -26,6 +24,7 @@ __all__ = ["DomainMLP", "MultiHeadMLP", "PNNColumn", "ProgressiveNeuralNet", "Si
 class MultiHeadMLP(Network):
     """One head per task, for task-il: the task's identity is known and selects the head.
 
+    >>> import torch
     >>> model = MultiHeadMLP(input_dim=4, hidden_dims=[8], head_output_dim=2)
     >>> model.add_task_head(), model.add_task_head()
     (0, 1)
@@ -53,6 +52,7 @@ class MultiHeadMLP(Network):
 class SingleHeadMLP(Network):
     """One head that grows with the classes, for class-il: all classes seen so far compete.
 
+    >>> import torch
     >>> model = SingleHeadMLP(input_dim=4, hidden_dims=[8], initial_classes=2)
     >>> before = model(torch.ones(1, 4))
     >>> model.expand_head(n_new_classes=2)
@@ -84,6 +84,7 @@ class SingleHeadMLP(Network):
 class DomainMLP(Network):
     """One fixed head that all tasks share, for domain-il.
 
+    >>> import torch
     >>> DomainMLP(input_dim=4, hidden_dims=[8], output_dim=10)(torch.zeros(3, 4)).shape
     torch.Size([3, 10])
     """

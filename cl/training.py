@@ -34,7 +34,8 @@ class TaskReport:
     Attributes:
         task: the task just learned.
         scores: on every task, seen or not: a column of the accuracy matrix.
-        first_epoch_accuracy: test accuracy on the task after the first pass over its training examples.
+        first_epoch_accuracy: test accuracy on the task after the first pass over its data, or after all steps
+            if fewer.
         train_s, eval_s: seconds.
         steps: optimiser steps of this task.
         examples, passes: examples that gradients were computed of, and in how many passes.
