@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 
 import torch
-from strategies import BATCH, HIDDEN, MEMORY_PER_TASK
+from strategies import BATCH, BUFFER, HIDDEN, MEMORY_PER_TASK
 from torch import Tensor
 
 SAMPLE = 256
@@ -30,7 +30,8 @@ def products_of(method: str, task: int, features: int) -> list[Shape]:
     groups = {
         "replay": [[BATCH + BATCH * past]],
         "der": [[2 * BATCH]],
-        "derpp": [[3 * BATCH]],
+        # What is in both of its mini-batches, BATCH of the BUFFER examples each, passes once.
+        "derpp": [[3 * BATCH - BATCH * BATCH // BUFFER]],
         "gem": [[BATCH], [MEMORY_PER_TASK] * task],
         "agem": [[BATCH], [SAMPLE] * past],
     }

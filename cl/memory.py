@@ -6,6 +6,7 @@ What is kept are raw examples, in columns that are written in place.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import deque
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from torch import Tensor
 from cl.batch import Batch
 from cl.learner import Learner
 from cl.state import load_state, state_of
+
+# Examples that a reservoir decides about at once.
+AHEAD = 4096
 
 
 class Memory(ABC):
@@ -33,14 +37,18 @@ class Memory(ABC):
         self.held = 0
         self.columns: dict[str, Tensor] = {}
 
-    def begin_task(self, learner: Learner, data: Batch) -> None:
-        """Be ready for examples like *data*, those of the task that *learner* begins."""
+    def begin_task(self, learner: Learner, data: Batch, random: torch.Generator) -> None:
+        """Be ready for examples like *data*, those of the task that *learner* begins.
+
+        *random* decides what is kept of them, and serves nothing else.
+        """
+        self._random = random
         empty = data.take(torch.zeros(0, dtype=torch.int64, device=learner.device))
         kept = {"x": empty.x, "y": empty.y, "task": empty.tasks} | self.columns
         self.columns = {name: column.to(learner.device) for name, column in kept.items()}
 
     @abstractmethod
-    def offer(self, batch: Batch, random: torch.Generator) -> None:
+    def offer(self, batch: Batch) -> None:
         """Offer the examples of *batch*, each of which may be kept."""
 
     @property
@@ -82,29 +90,45 @@ class Reservoir(Memory):
         super().__init__(size)
         self.offered = 0
 
-    def offer(
-        self, batch: Batch, random: torch.Generator, index: Tensor | None = None, **more: Tensor
-    ) -> None:
+    def begin_task(self, learner: Learner, data: Batch, random: torch.Generator) -> None:
+        """Forget what was decided ahead of offers that never came."""
+        super().begin_task(learner, data, random)
+        self._decided = self.offered
+        self._kept: deque[tuple[int, int]] = deque()
+
+    def offer(self, batch: Batch, index: Tensor | None = None, **more: Tensor) -> None:
         """Offer the examples of *batch* in order, or those at *index*.
 
         *more* holds the rows of further columns, one for each example that is offered.
         """
-        count = len(batch) if index is None else len(index)
-        t = np.arange(self.offered + 1, self.offered + count + 1)
-        drawn = torch.rand(count, generator=random, dtype=torch.float64).numpy() * t
-        places = np.where(t <= self.size, t - 1, drawn.astype(np.int64))
-        kept = np.flatnonzero(places < self.size)
-        self.offered += count
+        first = self.offered
+        self.offered += len(batch) if index is None else index.shape[0]
+        while self._decided < self.offered:
+            self._decide_ahead()
         # An example may be replaced within the same batch: of a repeated place the last one counts.
-        source = dict(zip(places[kept].tolist(), kept.tolist(), strict=True))
+        source = {}
+        while self._kept and self._kept[0][0] < self.offered:
+            number, place = self._kept.popleft()
+            source[place] = number - first
         if not source:
             return
         self.held = min(self.offered, self.size)
-        target, chosen = torch.tensor([list(source), list(source.values())], device=batch.y.device)
+        # By way of numpy, which reads short lists faster.
+        pairs = torch.from_numpy(np.array([list(source), list(source.values())]))
+        target, chosen = pairs.to(batch.y.device)
         fresh = batch.take(chosen if index is None else index.to(chosen.device).index_select(0, chosen))
         further = {name: values.index_select(0, chosen) for name, values in more.items()}
         for name, rows in {"x": fresh.x, "y": fresh.y, "task": fresh.tasks, **further}.items():
             self.columns[name] = self._with_room(self.columns[name]).index_copy_(0, target, rows)
+
+    def _decide_ahead(self) -> None:
+        """Decide which of the next examples will be kept, and where: one by one that would be slow."""
+        t = np.arange(self._decided + 1, self._decided + AHEAD + 1)
+        drawn = torch.rand(AHEAD, generator=self._random, dtype=torch.float64).numpy() * t
+        places = np.where(t <= self.size, t - 1, drawn.astype(np.int64))
+        kept = np.flatnonzero(places < self.size)
+        self._kept.extend(zip((self._decided + kept).tolist(), places[kept].tolist(), strict=True))
+        self._decided += AHEAD
 
     def _with_room(self, column: Tensor) -> Tensor:
         """*column*, or a longer copy where it has no room for what is held: at least twice as long."""
@@ -130,13 +154,13 @@ class PerClass(Memory):
         super().__init__(size)
         self.quota = 0
 
-    def begin_task(self, learner: Learner, data: Batch) -> None:
+    def begin_task(self, learner: Learner, data: Batch, random: torch.Generator) -> None:
         """Share the places out among the classes.
 
         Raises:
             ValueError: there are more classes than places.
         """
-        super().begin_task(learner, data)
+        super().begin_task(learner, data, random)
         classes = max(sum(learner.outputs), learner.model.outputs)
         self.quota = self.size // classes
         if not self.quota:
@@ -150,9 +174,9 @@ class PerClass(Memory):
         for name, dtype in (("class", torch.int64), ("number", torch.float64)):
             self.columns.setdefault(name, torch.zeros(0, dtype=dtype, device=learner.device))
 
-    def offer(self, batch: Batch, random: torch.Generator) -> None:
+    def offer(self, batch: Batch) -> None:
         """Offer the examples of *batch*, of the task that was begun last."""
-        numbers = torch.rand(len(batch), generator=random, dtype=torch.float64).to(batch.y.device)
+        numbers = torch.rand(len(batch), generator=self._random, dtype=torch.float64).to(batch.y.device)
         offered = {
             "x": batch.x,
             "y": batch.y,

@@ -14,7 +14,6 @@ from cl.batch import Batch
 from cl.datasets import load
 from cl.methods import DER, DERpp, make_method
 from cl.models import DomainMLP
-from cl.randomness import generator
 from cl.registry import KINDS, MLPSettings, TrainSettings
 from cl.streams import make_stream
 from cl.trainer import Trainer
@@ -54,11 +53,6 @@ def test_the_loss_of_one_new_and_one_remembered_example_is_the_one_computed_by_h
     torch.testing.assert_close(biases, torch.tensor(slopes))
 
 
-def places(trainer, draw, count):
-    """What the first *draw* of a task takes from memory: each has random numbers of its own."""
-    return trainer.method.memory.draw(count, generator(0, f"dark-{draw}", trainer.learner.task))
-
-
 @pytest.mark.parametrize("name", ["der", "derpp"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_gradient_is_that_of_the_papers_loss(blobs, kind, name):
@@ -74,7 +68,9 @@ def test_the_gradient_is_that_of_the_papers_loss(blobs, kind, name):
     memory = method.memory
     x, y, of = (memory.columns[each].clone() for each in ("x", "y", "task"))
     stored = memory.columns["logits"].clone()
-    matched, labelled = places(trainer, "matches", 16), places(trainer, "labels", 16)
+    drawn = method._draw(16, x.device)
+    matched, labelled = drawn.matched, drawn.places[-16:]
+    begin(trainer, 2, data[2])  # to draw the same again
     gradient, loss = step_gradient(trainer, data[2])
 
     def now(place):
@@ -96,7 +92,7 @@ def test_the_gradient_is_that_of_the_papers_loss(blobs, kind, name):
         labels = [functional.cross_entropy(now(place), y[place]) for place in labelled.tolist()]
         expected = expected + 0.6 * torch.stack(labels).mean()
     assert set(of[matched].tolist()) == {0, 1}
-    assert matched.tolist() != labelled.tolist()
+    assert name == "der" or matched.tolist() != labelled.tolist()
     torch.testing.assert_close(loss, expected.detach())
     torch.testing.assert_close(gradient, derivative(expected, trainer), rtol=1e-4, atol=1e-6)
 
@@ -141,8 +137,9 @@ def test_the_buffer_fills_from_the_first_step_on_and_every_epoch_offers_again(bl
     assert method.memory.offered == 160
 
 
-@pytest.mark.parametrize(("method", "sizes"), [("der", [16, 26, 26, 26]), ("derpp", [16, 36, 36, 36])])
+@pytest.mark.parametrize(("method", "sizes"), [("der", [16, 26, 26, 26]), ("derpp", [16, 26, 26, 26])])
 def test_a_step_draws_as_many_as_are_new_or_all_that_there_are(blobs, method, sizes):
+    """What both mini-batches hold passes through the model once."""
     steps = watched(blobs, method=method, hyperparameters={"buffer_size": 10}).steps
     assert [len(step.batch) for step in steps[:4]] == sizes
 
@@ -154,12 +151,41 @@ def test_a_draw_is_without_replacement_and_der_and_derpp_match_the_same(blobs):
         for name, beta in (("der", {}), ("derpp", {"beta": 0.0}))
     )
     for one, two in zip(der, derpp, strict=True):
-        matched = one.batch.x[16:]
-        assert torch.equal(matched, two.batch.x[16 + len(matched) :])
+        matched = one.batch.x[:-16]
+        assert torch.equal(matched, two.batch.x[: len(matched)])
         assert len(matched.unique(dim=0)) == len(matched)
         torch.testing.assert_close(two.gradient, one.gradient, rtol=1e-3, atol=1e-5)
-    assert not torch.equal(derpp[9].batch.x[32:], derpp[9].batch.x[16:32])
-    assert not torch.equal(derpp[9].batch.x[32:], derpp[10].batch.x[32:])
+    assert not torch.equal(derpp[9].batch.x[-32:-16], derpp[9].batch.x[:16])
+    assert not torch.equal(derpp[9].batch.x[:16], derpp[10].batch.x[:16])
+
+
+def test_the_two_mini_batches_of_derpp_are_independent_draws(blobs):
+    """Over 4,000 pairs of 5 out of 12 places: every place in either, and the number in both."""
+    method = DERpp(buffer_size=12)
+    trainer, data = trainer_on(blobs, method)
+    begin(trainer, 0, data[0])
+    step_gradient(trainer, data[0])
+    assert method.memory.held == 12
+    matched, labelled, both = np.zeros(12), np.zeros(12), np.zeros(6)
+    for _ in range(4000):
+        drawn = method._draw(5, torch.device("cpu"))
+        first, second = set(drawn.matched.tolist()), set(drawn.places[-5:].tolist())
+        assert (len(first), len(second)) == (5, 5)
+        assert len(drawn.places) == len(first | second)
+        assert drawn.weights.tolist() == pytest.approx(
+            [method.settings.beta / 5 if place in second else 0.0 for place in drawn.places.tolist()]
+            + [1 / 5] * 5
+        )
+        matched[list(first)] += 1
+        labelled[list(second)] += 1
+        both[len(first & second)] += 1
+    expected = stats.hypergeom(12, 5, 5).pmf(np.arange(6)) * 4000
+    assert stats.chisquare(both[:5], expected[:5] * both[:5].sum() / expected[:5].sum()).pvalue > 0.001
+    assert abs(both[5] - expected[5]) <= 4 * np.sqrt(expected[5])
+    for counts in (matched, labelled):
+        # Draws within a mini-batch are without replacement, which shrinks the variance by (1 - 5/12).
+        chi_square = np.sum((counts - 4000 * 5 / 12) ** 2) / (4000 * 5 / 12) / (1 - 5 / 12)
+        assert chi_square * 11 / 12 < 31.3  # 99.9 % quantile with 11 degrees of freedom
 
 
 @pytest.mark.parametrize(("method", "off"), [("der", {"alpha": 0.0}), ("derpp", {"alpha": 0.0, "beta": 0.0})])

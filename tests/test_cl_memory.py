@@ -35,36 +35,36 @@ def learner():
     return trainer.learner
 
 
-def reservoir(size):
-    made = Reservoir(size)
-    made.begin_task(learner(), numbered(range(3)))
-    return made
-
-
 def seeded(seed=0):
     return torch.Generator().manual_seed(seed)
 
 
+def reservoir(size, seed=0):
+    made = Reservoir(size)
+    made.begin_task(learner(), numbered(range(3)), seeded(seed))
+    return made
+
+
 def test_a_reservoir_keeps_everything_until_it_is_full():
     memory = reservoir(10)
-    memory.offer(numbered(range(4)), seeded())
-    memory.offer(numbered(range(4, 9), task=1), seeded())
+    memory.offer(numbered(range(4)))
+    memory.offer(numbered(range(4, 9), task=1))
     assert memory.batch.y.tolist() == list(range(9))
     assert memory.batch.x[:, 0].tolist() == list(range(9))
     assert memory.batch.x.dtype == torch.uint8
     assert memory.batch.tasks.tolist() == [0] * 4 + [1] * 5
 
 
-@pytest.mark.parametrize("sizes", [[30], [3, 0, 17, 10], [1] * 30, [2] * 15])
+@pytest.mark.parametrize("sizes", [[30], [3, 0, 17, 10], [1] * 30, [2] * 15, [4090, 20, 4100]])
 def test_a_reservoir_is_algorithm_r_one_example_at_a_time(sizes):
     """The vectorised offer equals Vitter's loop on the same random numbers."""
-    memory, expected, t = reservoir(5), [], 0
-    ours, loop = seeded(9), seeded(9)
-    numbers = iter(range(30))
+    memory, expected, t = reservoir(5, seed=9), [], 0
+    loop = seeded(9)
+    numbers = iter(range(sum(sizes)))
     for size in sizes:
         chunk = list(itertools.islice(numbers, size))
         if chunk:
-            memory.offer(numbered(chunk), ours)
+            memory.offer(numbered(chunk))
         for value, u in zip(chunk, torch.rand(size, generator=loop, dtype=torch.float64), strict=True):
             t += 1
             if len(expected) < 5:
@@ -78,12 +78,11 @@ def test_a_reservoir_is_algorithm_r_one_example_at_a_time(sizes):
 def test_every_example_is_kept_with_the_same_probability(sizes):
     """Chi-square over 4,000 streams of 12 examples into 4 places, offered batch by batch."""
     counts: Counter[int] = Counter()
-    random = seeded()
     batches = [numbered(range(end - size, end)) for size, end in zip(sizes, np.cumsum(sizes), strict=True)]
-    for _ in range(4000):
-        memory = reservoir(4)
+    for seed in range(4000):
+        memory = reservoir(4, seed)
         for batch in batches:
-            memory.offer(batch, random)
+            memory.offer(batch)
         counts.update(memory.batch.y.tolist())
     expected = 4000 * 4 / 12
     # Draws within a stream are without replacement, which shrinks the variance by (1 - 4/12).
@@ -94,10 +93,9 @@ def test_every_example_is_kept_with_the_same_probability(sizes):
 def test_all_columns_of_a_reservoir_are_of_the_same_example():
     memory = reservoir(7)
     memory.columns["double"] = torch.zeros(0, 2)
-    random = seeded(1)
     for start in range(0, 100, 5):
         batch = numbered(range(start, start + 5), task=start // 5)
-        memory.offer(batch, random, double=torch.stack([batch.y * 2.0, -batch.y * 2.0], 1))
+        memory.offer(batch, double=torch.stack([batch.y * 2.0, -batch.y * 2.0], 1))
     numbers = memory.batch.y
     assert len(set(numbers.tolist())) == 7
     assert memory.batch.x[:, 0].tolist() == numbers.tolist()
@@ -109,7 +107,7 @@ def test_a_reservoir_takes_room_as_it_fills_and_never_more_than_its_size():
     vast, small = reservoir(2**31 - 1), reservoir(37)
     for memory in (vast, small):
         for start in range(0, 100, 10):
-            memory.offer(numbered(range(start, start + 10)), seeded())
+            memory.offer(numbered(range(start, start + 10)))
     assert vast.held == 100
     assert {len(column) for column in vast.columns.values()} == {160}
     assert {len(column) for column in small.columns.values()} == {37}
@@ -117,9 +115,9 @@ def test_a_reservoir_takes_room_as_it_fills_and_never_more_than_its_size():
 
 def test_a_full_reservoir_is_written_in_place():
     memory = reservoir(8)
-    memory.offer(numbered(range(8)), seeded())
+    memory.offer(numbered(range(8)))
     where = memory.columns["x"].data_ptr()
-    memory.offer(numbered(range(8, 100)), seeded())
+    memory.offer(numbered(range(8, 100)))
     assert memory.batch.y.max() >= 8
     assert memory.columns["x"].data_ptr() == where
 
@@ -127,15 +125,15 @@ def test_a_full_reservoir_is_written_in_place():
 def test_a_draw_is_without_replacement_and_takes_all_there_is_when_asked_for_more():
     memory, random = reservoir(10), seeded()
     assert memory.draw(3, random).tolist() == []
-    memory.offer(numbered(range(6)), random)
+    memory.offer(numbered(range(6)))
     assert len(set(memory.draw(4, random).tolist())) == 4
     assert sorted(memory.draw(64, random).tolist()) == list(range(6))
 
 
 def test_what_is_held_is_reported_by_task_and_in_bytes():
     memory = reservoir(10)
-    memory.offer(numbered(range(4)), seeded())
-    memory.offer(numbered(range(4, 6), task=2), seeded())
+    memory.offer(numbered(range(4)))
+    memory.offer(numbered(range(4, 6), task=2))
     of = Trainer(MultiHeadMLP(1, [2]), Naive(), TrainSettings(), outputs=[2] * 4).learner
     for task in range(4):
         of.begin_task(task)
@@ -188,9 +186,9 @@ def test_every_example_of_a_class_is_kept_with_the_same_probability():
     first, second = (Batch(x[part::2], torch.arange(12) % 2, 0) for part in (0, 1))
     for _ in range(2000):
         memory = PerClass(12)  # four classes, of which the task has two
-        memory.begin_task(learner(), first)
-        memory.offer(first, random)
-        memory.offer(second, random)
+        memory.begin_task(learner(), first, random)
+        memory.offer(first)
+        memory.offer(second)
         counts.update(memory.batch.x[:, 0].tolist())
         assert memory.batch.y.bincount().tolist() == [3, 3]
     expected = 2000 * 3 / 12
@@ -245,8 +243,8 @@ def test_a_memory_that_was_saved_goes_on_as_the_first_without_touching_it(blobs,
     third.load_state(loaded)
     trainer.learner.begin_task(2)
     for each in (first, second):
-        each.begin_task(trainer.learner, data[2])
-        each.offer(data[2], seeded())
+        each.begin_task(trainer.learner, data[2], seeded())
+        each.offer(data[2])
     assert all(torch.equal(first.columns[name], second.columns[name]) for name in first.columns)
     assert 2 in first.batch.tasks
     assert 2 not in third.batch.tasks

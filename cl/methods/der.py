@@ -11,8 +11,9 @@ The reservoir fills during training: after each step its new examples are offere
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -25,14 +26,29 @@ from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
 from cl.registry import DERppSettings, DERSettings, MethodSettings
 
+# Steps for which is drawn at once.
+AHEAD = 32
+
+
+class Draw(NamedTuple):
+    """What a step takes from memory: examples to match, and independently of them examples to learn again.
+
+    Those that were drawn for both pass through the model once.
+    """
+
+    places: Tensor
+    """Of all of them, first those to match, last those to learn: int64 [n]."""
+    matched: Tensor
+    """The places of those to match: int64 [m]."""
+    weights: Tensor
+    """The weights in the cross-entropy of the drawn and then of the new examples: [n + new]."""
+
 
 class DER(Method):
     """Keep answering remembered examples as they were answered when they were seen."""
 
     Settings: ClassVar[type[MethodSettings]] = DERSettings
     settings: DERSettings | DERppSettings
-    draws: ClassVar[tuple[str, ...]] = ("matches",)
-    """The mini-batches that a step draws from memory, each with random numbers of its own, matches last."""
 
     def __init__(
         self, settings: DERSettings | DERppSettings | None = None, **hyperparameters: object
@@ -42,40 +58,61 @@ class DER(Method):
 
     def begin_task(self, learner: Learner, data: Batch) -> None:
         """Follow a head that grew: what is remembered has no logits of new outputs, that is, -inf."""
-        self.memory.begin_task(learner, data)
+        self.memory.begin_task(learner, data, generator(learner.seed, "dark-reservoir", learner.task))
         columns = self.memory.columns
         logits = columns.get("logits", learner.theta.new_zeros(0, 0))
         grown = learner.model.outputs - logits.shape[1]
         columns["logits"] = functional.pad(logits, (0, grown), value=-math.inf)
-        self._offers = generator(learner.seed, "dark-reservoir", learner.task)
-        self._draws = [generator(learner.seed, f"dark-{name}", learner.task) for name in self.draws]
+        seed, task = learner.seed, learner.task
+        self._random = generator(seed, "dark", task)
+        self._overlaps = np.random.default_rng(generator(seed, "dark-overlaps", task).initial_seed())
+        self._draws: list[Draw] = []
+        self._drawn_for = 0, 0
 
     def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
-        """One pass over new and remembered examples; then the new ones are offered with their logits."""
-        new, memory = len(index), self.memory
-        *labelled, matched = [memory.draw(new, random) for random in self._draws]
-        batch = learner.mini_batch(data, index, (memory.batch, torch.cat([*labelled, matched])))
-        stored = memory.columns["logits"].index_select(0, matched.to(learner.device))
-        learned = len(batch) - len(stored)
+        """One pass over remembered and new examples; then the new ones are offered with their logits."""
+        memory, new = self.memory, index.shape[0]
+        drawn = self._draw(new, learner.device)
+        matched = drawn.matched.shape[0]
+        batch = learner.mini_batch(memory.batch, drawn.places, (data, index))
+        stored = memory.columns["logits"].index_select(0, drawn.matched)
         with torch.inference_mode(learner.model.by_hand):
             rows, right, excluded = learner.model.targets(batch.y, batch.tasks)
             passed = learner.model.run(batch.x, rows)
             logits = passed.logits.detach()
-            closed = None if excluded is None else excluded[:learned]
-            weights = logits.new_full((learned,), 1 / new)
-            weights[new:].fill_(self.share / max(1, learned - new))
-            loss, error = weighted_cross_entropy(logits[:learned], right[:learned], weights, closed)
-            missed, pull = squared_error(logits[learned:], stored)
+            loss, error = weighted_cross_entropy(logits, right, drawn.weights, excluded)
+            missed, pull = squared_error(logits[:matched], stored)
             loss.add_(missed, alpha=self.settings.alpha)
-            learner.backpropagate(passed, torch.cat([error, pull.mul_(self.settings.alpha)]))
-            answers = logits[:new] if closed is None else logits[:new].masked_fill(closed[:new], -math.inf)
-        memory.offer(data, self._offers, index, logits=answers)
+            error[:matched].add_(pull, alpha=self.settings.alpha)
+            learner.backpropagate(passed, error)
+            answers = logits if excluded is None else logits.masked_fill(excluded, -math.inf)
+        memory.offer(data, index, logits=answers[-new:])
         return loss
 
+    def _draw(self, new: int, device: torch.device) -> Draw:
+        held = self.memory.held
+        if not self._draws or self._drawn_for != (new, held):
+            self._drawn_for = new, held
+            # Several at once, while the memory is as full as it gets: together they take less time.
+            count = AHEAD if held == self.memory.size else 1
+            self._draws = [self._draw_once(new, held, device) for _ in range(count)]
+        return self._draws.pop()
+
+    def _draw_once(self, new: int, held: int, device: torch.device) -> Draw:
+        matched = min(new, held)
+        labelled = 0 if self.share is None else matched
+        # Of two draws without replacement from the same examples, this many are in both.
+        both = self._overlaps.hypergeometric(matched, held - matched, labelled) if labelled else 0
+        places = self.memory.draw(matched + labelled - both, self._random).to(device)
+        weights = torch.zeros(len(places) + new)
+        weights[len(places) - labelled :] = (self.share or 0.0) / max(1, labelled)
+        weights[len(places) :] = 1 / new
+        return Draw(places, places[:matched], weights.to(device))
+
     @property
-    def share(self) -> float:
-        """The weight of the mean cross-entropy of remembered examples."""
-        return 0.0
+    def share(self) -> float | None:
+        """The weight of the mean cross-entropy of a draw from memory; None draws none."""
+        return None
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """What the memory holds."""

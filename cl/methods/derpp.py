@@ -17,7 +17,6 @@ class DERpp(DER):
 
     Settings = DERppSettings
     settings: DERppSettings
-    draws = ("labels", "matches")
 
     @property
     def share(self) -> float:

@@ -44,7 +44,7 @@ class Replay(Method):
 
     def begin_task(self, learner: Learner, data: Batch) -> None:
         """Draw from a stream of random numbers of the task's own."""
-        self.memory.begin_task(learner, data)
+        self.memory.begin_task(learner, data, generator(learner.seed, "reservoir", learner.task))
         self._random = generator(learner.seed, "memory", learner.task)
 
     def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
@@ -57,7 +57,8 @@ class Replay(Method):
 
     def consolidate(self, learner: Learner, data: Batch) -> None:
         """Offer the finished task's examples to the memory, each once."""
-        self.memory.offer(data, generator(learner.seed, "reservoir", learner.task))
+        del learner
+        self.memory.offer(data)
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """What the memory holds."""
