@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from cl.randomness import generator
 from cl.registry.capacity import column_parameters
-from cl.trunks import uniform
+from cl.trunks import check_layers, uniform
 
 Hiddens = list[Tensor]
 """A column's activation at each depth, float [n, units]."""
@@ -122,6 +122,7 @@ class PNNColumn(nn.Module):
         theta: Tensor | None = None,
     ) -> None:
         super().__init__()
+        check_layers(input_dim, hidden_dims)
         self.wiring = Wiring(input_dim, tuple(hidden_dims), output_dim, n_laterals)
         self.theta = nn.Parameter(self.wiring.initial(seed) if theta is None else theta)
 

@@ -24,6 +24,7 @@ from cl.kernels import relu_affine, relu_backward_
 from cl.network import Pass
 from cl.registry import MLPSettings
 from cl.streams import Stream
+from cl.trunks import check_layers
 
 
 class ColumnCapacity(TypedDict):
@@ -81,6 +82,7 @@ class ProgressiveNeuralNet(nn.Module):
         self, input_dim: int, hidden_dims: Sequence[int], output_dim: int = 2, *, seed: int = 0
     ) -> None:
         super().__init__()
+        check_layers(input_dim, hidden_dims)
         self.input_dim = input_dim
         self.hidden_dims = tuple(hidden_dims)
         self.output_dim = output_dim

@@ -165,10 +165,20 @@ class Trainer:
         The tensors are the live ones: save or copy them before training goes on. Random numbers need no
         state: those of every task come from a stream of their own.
         """
-        return {"learner": self.learner.state(), "method": self.method.state()}
+        return {
+            "learner": self.learner.state(),
+            "method": self.method.state(),
+            "of": type(self.method).__name__,
+        }
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Continue after the task at whose end *state* was taken, bit for bit as if nothing had happened."""
+        """Continue after the task at whose end *state* was taken, bit for bit as if nothing had happened.
+
+        Raises:
+            ValueError: *state* is of another method.
+        """
+        if state["of"] != type(self.method).__name__:
+            raise ValueError(f"the state is of {state['of']}, not of {type(self.method).__name__}")
         self.learner.load_state(state["learner"])
         self.method.load_state(state["method"])
 

@@ -70,11 +70,15 @@ class MLPTrunk(Trunk):
     Args:
         input_dim: features of an example.
         hidden_dims: units of each hidden layer.
+
+    Raises:
+        ValueError: there is no hidden layer, or one without units.
     """
 
     by_hand = True
 
     def __init__(self, input_dim: int, hidden_dims: Sequence[int]) -> None:
+        check_layers(input_dim, hidden_dims)
         self.dims = (input_dim, *hidden_dims)
         self.width = self.dims[-1]
         self.size = sum((inputs + 1) * outputs for inputs, outputs in pairwise(self.dims))
@@ -157,6 +161,20 @@ class MLPTrunk(Trunk):
             weights.append(vector[part].view(inputs, outputs))
             biases.append(vector[part.stop : part.stop + outputs])
         return weights, biases
+
+
+def check_layers(input_dim: int, hidden_dims: Sequence[int]) -> None:
+    """Refuse what no perceptron can be made of.
+
+    Raises:
+        ValueError: there is no feature, no hidden layer, or one without units.
+    """
+    if input_dim < 1:
+        raise ValueError(f"input_dim must be at least 1, the features of an example; got {input_dim}")
+    if not hidden_dims or min(hidden_dims) < 1:
+        raise ValueError(
+            f"hidden_dims must be the units of each hidden layer, one layer or more; got {list(hidden_dims)}"
+        )
 
 
 def uniform(count: int, fan_in: int, random: torch.Generator) -> Tensor:

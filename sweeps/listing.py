@@ -84,14 +84,13 @@ def _compatibility() -> RenderableType:
 
 
 def _fits(title: str, fits: Mapping[str, Mapping[Kind, Fit]], more: Iterable[str]) -> RenderableType:
-    table = Table(box=None, padding=(0, 2, 0, 2))
-    table.add_column(no_wrap=True)
-    for kind in KINDS:
-        table.add_column(kind, no_wrap=True)
+    table = Table(box=None, padding=(0, 1, 0, 1))
+    for column in ("", *KINDS):
+        table.add_column(column, overflow="fold")
     for name, by_kind in fits.items():
         table.add_row(name, *(by_kind[kind].level for kind in KINDS))
     reasons = dict.fromkeys(fit.reason for by_kind in fits.values() for fit in by_kind.values() if fit.reason)
-    notes = Padding(Text("\n".join([*reasons, *more])), (1, 0, 0, 2))
+    notes = Padding(Text("\n".join([*reasons, *more])), (1, 0, 0, 1))
     return Group(Text(title, style="bold"), table, notes)
 
 

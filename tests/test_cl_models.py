@@ -3,6 +3,7 @@
 import copy
 import math
 import pickle
+import re
 
 import pytest
 import torch
@@ -11,7 +12,7 @@ from torch.nn import functional
 from cl.batch import Batch
 from cl.heads import TaskIds
 from cl.learner import Learner
-from cl.models import DomainMLP, MultiHeadMLP, SingleHeadMLP
+from cl.models import DomainMLP, MultiHeadMLP, ProgressiveNeuralNet, SingleHeadMLP
 from cl.network import Network
 from cl.registry import TrainSettings
 from cl.trunks import MLPTrunk
@@ -188,3 +189,17 @@ def test_the_gradient_survives_a_zero_grad():
     gradient_by_hand(model, x, y, 0)
     expected = torch.autograd.grad(loss_by_autograd(model, x, y, 0), model.theta)[0]
     torch.testing.assert_close(model.gradient, expected)
+
+
+@pytest.mark.parametrize("model", [SingleHeadMLP, MultiHeadMLP, DomainMLP, ProgressiveNeuralNet])
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ((0, [3]), "input_dim must be at least 1, the features of an example; got 0"),
+        ((4, []), "hidden_dims must be the units of each hidden layer, one layer or more; got []"),
+        ((4, [3, 0]), "hidden_dims must be the units of each hidden layer, one layer or more; got [3, 0]"),
+    ],
+)
+def test_layers_that_no_perceptron_can_have_are_refused(model, layers, said):
+    with pytest.raises(ValueError, match=re.escape(said)):
+        model(*layers)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from cl.building import make_model
-from cl.methods import LwF, Naive, Replay
+from cl.methods import EWC, LwF, Naive, Replay, SeparateEWC
 from cl.models import DomainMLP, MultiHeadMLP, ProgressiveNeuralNet, SingleHeadMLP
 from cl.registry import MLPSettings, TrainSettings
 from cl.streams import make_stream
@@ -128,6 +128,12 @@ def test_a_state_can_be_loaded_twice():
         trainer.load_state(state)
         trainer.train_task(1, examples(2))
     assert torch.equal(*(trainer.learner.theta for trainer in others))
+
+
+def test_the_state_of_another_method_is_refused():
+    state = learn_tasks(Trainer(MultiHeadMLP(4, [8]), EWC(), SHORT), examples(2)).state()
+    with pytest.raises(ValueError, match="the state is of EWC, not of SeparateEWC"):
+        Trainer(MultiHeadMLP(4, [8]), SeparateEWC(), SHORT).load_state(state)
 
 
 def test_where_tasks_share_their_outputs_a_growing_head_is_a_shared_one(blobs):
