@@ -14,7 +14,7 @@ from cl.batch import Batch
 from cl.losses import cross_entropy
 from cl.model import Model
 from cl.network import Pass
-from cl.optimizers import make_optimizer
+from cl.optimizers import make_optimizer, part_of
 from cl.registry import TrainSettings
 from cl.state import load_state, state_of
 
@@ -136,6 +136,9 @@ class Learner:
         self.examples += examples
         self.passes += 1
         for rows in reached:
+            if not self._reached:
+                self._reached = [rows]
+                continue
             apart = [part for part in self._reached if part.stop <= rows.start or rows.stop <= part.start]
             joined = [rows, *(part for part in self._reached if part not in apart)]
             whole = slice(min(part.start for part in joined), max(part.stop for part in joined))
@@ -156,7 +159,7 @@ class Learner:
         self._reached = []
         if self.train.clip_norm is not None:
             # A dot product is one pass, faster than a norm.
-            parts = [gradient[part] for part in moved]
+            parts = [part_of(gradient, part) for part in moved]
             norm = math.sqrt(sum(torch.dot(part, part).item() for part in parts))
             if not math.isfinite(norm):
                 raise Diverged(f"the gradient's norm was {norm} in task {self.task}")

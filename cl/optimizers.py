@@ -37,9 +37,9 @@ class SGD:
             gradient.mul_(scale)
             scale = 1.0
         sgd_(
-            [theta[part] for part in parts],
-            [gradient[part] for part in parts],
-            [self.velocity[part] for part in parts],
+            [part_of(theta, part) for part in parts],
+            [part_of(gradient, part) for part in parts],
+            [part_of(self.velocity, part) for part in parts],
             lr=self.lr,
             momentum=self.momentum,
             scale=scale,
@@ -96,6 +96,11 @@ def make_optimizer(settings: TrainSettings) -> Optimizer:
     if settings.optimizer == "adam":
         return Adam(settings.lr)
     return SGD(settings.lr, settings.momentum)
+
+
+def part_of(vector: Tensor, part: slice) -> Tensor:
+    """A view of *part*; where that is all of it, *vector* itself, since slicing costs more than asking."""
+    return vector if part.stop - part.start == vector.shape[0] else vector[part]
 
 
 def _common(part: slice, start: int, stop: int) -> slice | None:
