@@ -29,6 +29,12 @@ class Batch:
         """The task of each example, int64 [n]."""
         return torch.full_like(self.y, self.task) if isinstance(self.task, int) else self.task
 
+    def tasks_at(self, index: Tensor) -> Tensor:
+        """The tasks of the examples at *index*, int64 [n]."""
+        if isinstance(self.task, int):
+            return torch.full_like(index, self.task)
+        return self.task.index_select(0, index)
+
     @property
     def bytes(self) -> int:
         """Memory that the examples, labels and tasks take."""

@@ -101,8 +101,16 @@ class Learner:
 
     def mini_batch(self, data: Batch, index: Tensor, *more: tuple[Batch, Tensor]) -> Batch:
         """The examples of *data* at *index*, then those of *more*, as the model sees them."""
-        parts = [source.take(places.to(self.device)) for source, places in ((data, index), *more)]
-        return self.prepared(parts[0].joined(*parts[1:]))
+        (source, places), *others = [
+            (source, places.to(self.device)) for source, places in ((data, index), *more) if places.shape[0]
+        ]
+        if not others:
+            return self.prepared(source.take(places))
+        # Column by column, which takes fewer and smaller steps than to join batches.
+        taken = [(source, places), *others]
+        x = torch.cat([source.x.index_select(0, places) for source, places in taken])
+        y = torch.cat([source.y.index_select(0, places) for source, places in taken])
+        return Batch(self.inputs(x), y, torch.cat([source.tasks_at(places) for source, places in taken]))
 
     def loss_gradient(self, batch: Batch) -> Tensor:
         """Write the gradient of a mini-batch's mean cross-entropy to ``model.gradient``; return the loss."""

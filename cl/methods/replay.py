@@ -21,6 +21,9 @@ from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
 from cl.registry import ReplaySettings
 
+# Steps for which is drawn at once.
+AHEAD = 32
+
 
 def replay_count(new: int, ratio: float) -> int:
     """Examples from memory that make up the share *ratio* of a batch with *new* other ones.
@@ -46,10 +49,14 @@ class Replay(Method):
         """Draw from a stream of random numbers of the task's own."""
         self.memory.begin_task(learner, data, generator(learner.seed, "reservoir", learner.task))
         self._random = generator(learner.seed, "memory", learner.task)
+        self._orders: list[Tensor] = []
 
     def gradient(self, learner: Learner, data: Batch, index: Tensor) -> Tensor:
         """The cross-entropy of the new examples and those from memory, together or balanced."""
-        drawn = self.memory.draw(replay_count(len(index), self.settings.ratio), self._random)
+        if not self._orders:
+            # The memory stays as it is until the task ends, and several draws at once take less time.
+            self._orders = [self.memory.draw(self.memory.held, self._random) for _ in range(AHEAD)]
+        drawn = self._orders.pop(0)[: replay_count(index.shape[0], self.settings.ratio)]
         batch = learner.mini_batch(data, index, (self.memory.batch, drawn))
         if self.settings.loss_weight == "batch" or not len(drawn):
             return learner.loss_gradient(batch)
