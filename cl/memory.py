@@ -54,7 +54,9 @@ class Memory(ABC):
     @property
     def batch(self) -> Batch:
         """The examples that are held; views, which what is offered later overwrites."""
-        x, y, task = (self.columns[name][: self.held] for name in ("x", "y", "task"))
+        x, y, task = self.columns["x"], self.columns["y"], self.columns["task"]
+        if self.held < y.shape[0]:
+            x, y, task = x[: self.held], y[: self.held], task[: self.held]
         return Batch(x, y, task)
 
     def draw(self, count: int, random: torch.Generator) -> Tensor:
