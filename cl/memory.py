@@ -17,8 +17,10 @@ from cl.batch import Batch
 from cl.learner import Learner
 from cl.state import load_state, state_of
 
-# Examples that a reservoir decides about at once.
+# Examples that a reservoir decides about at once, and steps for which a method draws from a memory at once:
+# between the products of a step, the same work takes several times as long.
 AHEAD = 4096
+STEPS_AHEAD = 32
 
 
 class Memory(ABC):

@@ -21,13 +21,10 @@ from torch.nn import functional
 from cl.batch import Batch
 from cl.learner import Learner
 from cl.losses import squared_error, weighted_cross_entropy
-from cl.memory import Reservoir
+from cl.memory import STEPS_AHEAD, Reservoir
 from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
 from cl.registry import DERppSettings, DERSettings, MethodSettings
-
-# Steps for which is drawn at once.
-AHEAD = 32
 
 
 class Draw(NamedTuple):
@@ -94,7 +91,7 @@ class DER(Method):
         if not self._draws or self._drawn_for != (new, held):
             self._drawn_for = new, held
             # Several at once, while the memory is as full as it gets: together they take less time.
-            count = AHEAD if held == self.memory.size else 1
+            count = STEPS_AHEAD if held == self.memory.size else 1
             self._draws = [self._draw_once(new, held, device) for _ in range(count)]
         return self._draws.pop()
 

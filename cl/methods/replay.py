@@ -16,13 +16,10 @@ from torch import Tensor
 from cl.batch import Batch
 from cl.learner import Learner
 from cl.losses import weighted_cross_entropy
-from cl.memory import Memory, PerClass, Reservoir
+from cl.memory import STEPS_AHEAD, Memory, PerClass, Reservoir
 from cl.methods.base import Diagnostics, Method
 from cl.randomness import generator
 from cl.registry import ReplaySettings
-
-# Steps for which is drawn at once.
-AHEAD = 32
 
 
 def replay_count(new: int, ratio: float) -> int:
@@ -55,7 +52,7 @@ class Replay(Method):
         """The cross-entropy of the new examples and those from memory, together or balanced."""
         if not self._orders:
             # The memory stays as it is until the task ends, and several draws at once take less time.
-            self._orders = [self.memory.draw(self.memory.held, self._random) for _ in range(AHEAD)]
+            self._orders = [self.memory.draw(self.memory.held, self._random) for _ in range(STEPS_AHEAD)]
         drawn = self._orders.pop(0)[: replay_count(index.shape[0], self.settings.ratio)]
         batch = learner.mini_batch(data, index, (self.memory.batch, drawn))
         if self.settings.loss_weight == "batch" or not len(drawn):
