@@ -14,7 +14,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -25,6 +25,8 @@ from results.statistics import paired_difference
 from results.store import open_run
 from results.summary import CellSummary
 
+LEAST_SEEDS = 10
+"""With fewer nothing is said to agree."""
 WITHIN = 1.5
 """Points of accuracy; the replay figures were read off a plot, give or take 0.4."""
 
@@ -57,6 +59,12 @@ CHECKED = {
 }
 """What must agree on MNIST; the others are shown."""
 
+ORDERED = {
+    *(("class-il", method) for method in ("naive", "joint", "ewc-separate", "replay")),
+    *(("task-il", method) for method in ("naive", "joint", "ewc-separate", "si")),
+}
+"""What the orders are of that must hold on Fashion-MNIST."""
+
 Cells = Mapping[tuple[str, str], CellSummary]
 
 
@@ -77,12 +85,24 @@ def main() -> int:
     command += [word for override in arguments.set for word in ("--set", override)]
     command += ["--data-dir", str(arguments.data_dir)] if arguments.data_dir else []
     subprocess.run(command, check=True)
-    cells = {(cell.kind, cell.method): cell for cell in shown(open_run(Path("runs") / name)).cells}
-    wrong = list(_orders(cells)) if arguments.data == "fashion-mnist" else list(_differences(cells))
+    cells = by_method(shown(open_run(Path("runs") / name)).cells)
+    wrong = orders(cells) if arguments.data == "fashion-mnist" else differences(cells)
     Console(width=110).print(_table(cells, arguments.data))
     for line in wrong:
         print(line)
     return int(bool(wrong))
+
+
+def by_method(cells: Sequence[CellSummary]) -> Cells:
+    """The cells by increment kind and method.
+
+    Raises:
+        ValueError: a method has several, as with a grid; none of them is the one to compare.
+    """
+    found = {(cell.kind, cell.method): cell for cell in cells}
+    if len(found) < len(cells):
+        raise ValueError("a method has several cells; give each hyperparameter one value")
+    return found
 
 
 def _table(cells: Cells, data: str) -> Table:
@@ -97,30 +117,47 @@ def _table(cells: Cells, data: str) -> Table:
     return table
 
 
-def _differences(cells: Cells) -> Iterator[str]:
-    """What differs from the published mean by more than `WITHIN`."""
+def differences(cells: Cells) -> list[str]:
+    """What differs from the published mean by more than `WITHIN`, or was not run often enough to say so."""
+    wrong = list(_too_few(cells, CHECKED))
     for key in sorted(CHECKED & cells.keys()):
-        ours, theirs = 100 * cells[key].metrics["acc"].mean, PUBLISHED[key][0]
-        if abs(ours - theirs) > WITHIN:
-            yield f"DIFFERS: {' '.join(key)}: {ours:.2f}, published {theirs:.2f}"
+        if cells[key].n:
+            ours, theirs = 100 * cells[key].metrics["acc"].mean, PUBLISHED[key][0]
+            if abs(ours - theirs) > WITHIN:
+                wrong.append(f"DIFFERS: {' '.join(key)}: {ours:.2f}, published {theirs:.2f}")
+    return wrong
 
 
-def _orders(cells: Cells) -> Iterator[str]:
+def orders(cells: Cells) -> list[str]:
     """What of the published order does not hold: of each difference, its whole 95 % interval counts."""
-    yield from _above(cells, "class-il", "joint", "replay", least=0.0)
-    yield from _above(cells, "class-il", "replay", "ewc-separate", least=0.0)
-    yield from _above(cells, "class-il", "ewc-separate", "naive", least=-0.02)
-    yield from _above(cells, "class-il", "naive", "ewc-separate", least=-0.02)
-    for method in ("ewc-separate", "si"):
-        yield from _above(cells, "task-il", method, "joint", least=-0.02)
-        yield from _above(cells, "task-il", method, "naive", least=0.02)
+    if wrong := list(_too_few(cells, ORDERED)):
+        return wrong
+    return [
+        *_above(cells, "class-il", "joint", "replay", least=0.0),
+        *_above(cells, "class-il", "replay", "ewc-separate", least=0.0),
+        *_above(cells, "class-il", "ewc-separate", "naive", least=-0.02),
+        *_above(cells, "class-il", "naive", "ewc-separate", least=-0.02),
+        *(
+            line
+            for method in ("ewc-separate", "si")
+            for other, least in (("joint", -0.02), ("naive", 0.02))
+            for line in _above(cells, "task-il", method, other, least=least)
+        ),
+    ]
+
+
+def _too_few(cells: Cells, needed: set[tuple[str, str]]) -> Iterator[str]:
+    for key in sorted(needed):
+        n = cells[key].n if key in cells else 0
+        if n < LEAST_SEEDS:
+            yield f"TOO FEW: {' '.join(key)}: {n} seeds of at least {LEAST_SEEDS}"
 
 
 def _above(cells: Cells, kind: str, better: str, other: str, *, least: float) -> Iterator[str]:
     """Nothing if *better* is above *other* by more than *least* with its whole interval, else a line."""
     first, second = (cells[kind, method].values["acc"] for method in (better, other))
     difference = paired_difference(first, second)
-    low = difference.mean - (difference.half_width or float("inf"))
+    low = difference.mean - (float("inf") if difference.half_width is None else difference.half_width)
     said = (
         f"{kind}: {better} - {other} = {100 * difference.mean:.2f} ± {100 * (difference.half_width or 0):.2f}"
     )

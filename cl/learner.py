@@ -89,6 +89,10 @@ class Learner:
         if self.train.reset_optimizer:
             self.optimizer = make_optimizer(self.train)
         self.optimizer.resize(self.theta)
+        if not self.train.reset_optimizer:
+            # The heads of other tasks come to rest: what moves them from now on is the method's doing.
+            no_labels = torch.empty(0, dtype=torch.int64, device=self.device)
+            self.optimizer.rest_outside(self.model.parts(self.model.targets(no_labels, task).rows))
 
     def inputs(self, x: Tensor) -> Tensor:
         """Turn stored examples into what the model sees: float32, scaled, shifted; always a copy."""
@@ -124,9 +128,9 @@ class Learner:
     def backpropagate(self, passed: Pass, error: Tensor, *branches: tuple[Pass, Tensor]) -> None:
         """Write to ``model.gradient`` what the *error* [n, rows] of the logits of *passed* means.
 
-        *branches* of the same pass add to it; one whose error is zero reaches no head.
+        *branches* of the same pass, each with its error, add to it; one may have no outputs.
         """
-        self._count(len(error), passed.rows, *(branch.rows for branch, errors in branches if errors.any()))
+        self._count(len(error), passed.rows, *(branch.rows for branch, errors in branches if errors.shape[1]))
         self.model.backpropagate(passed, error, *branches)
 
     def gradients_by_group(self, passed: Pass, error: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -181,6 +185,7 @@ class Learner:
             "task": self.task,
             "outputs": self.outputs,
             "theta": self.theta,
+            "frozen": self.model.frozen,
             "optimizer": state_of(self.optimizer),
         }
 
@@ -190,4 +195,5 @@ class Learner:
         for task in range(state["task"] + 1):
             self.begin_task(task)
         self.theta.copy_(state["theta"])
+        self.model.frozen = state["frozen"]
         load_state(self.optimizer, state["optimizer"])

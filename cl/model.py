@@ -18,6 +18,8 @@ class Model(Protocol):
     """
 
     theta: nn.Parameter
+    frozen: int
+    """How many tasks have a part of their own that learns no more."""
 
     @property
     def by_hand(self) -> bool:

@@ -54,6 +54,8 @@ class Network(nn.Module):
             are the same whatever happens in between.
     """
 
+    frozen = 0
+
     def __init__(self, trunk: Trunk, head: GrowingHead, *, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed

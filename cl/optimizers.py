@@ -31,6 +31,10 @@ class SGD:
         """Follow parameters that were appended: their velocity is zero."""
         self.velocity = _padded(self.velocity, like)
 
+    def rest_outside(self, parts: Sequence[slice]) -> None:
+        """Forget the velocity of everything outside *parts*."""
+        self.velocity = _only(self.velocity, parts)
+
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
         """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
         if scale < SMALLEST_SCALE:
@@ -64,6 +68,10 @@ class Adam:
         elif len(like) > len(self.mean):
             self.blocks.append([len(self.mean), len(like), 0])
         self.mean, self.square = _padded(self.mean, like), _padded(self.square, like)
+
+    def rest_outside(self, parts: Sequence[slice]) -> None:
+        """Forget the moments of everything outside *parts*."""
+        self.mean, self.square = _only(self.mean, parts), _only(self.square, parts)
 
     def step(self, theta: Tensor, gradient: Tensor, scale: float, parts: Sequence[slice]) -> None:
         """Move *parts* of *theta* against *scale* times *gradient*, in place; may scale *gradient* too."""
@@ -106,6 +114,13 @@ def part_of(vector: Tensor, part: slice) -> Tensor:
 def _common(part: slice, start: int, stop: int) -> slice | None:
     start, stop = max(start, part.start), min(stop, part.stop)
     return slice(start, stop) if start < stop else None
+
+
+def _only(vector: Tensor, parts: Sequence[slice]) -> Tensor:
+    kept = torch.zeros_like(vector)
+    for part in parts:
+        kept[part] = vector[part]
+    return kept
 
 
 def _padded(vector: Tensor, like: Tensor) -> Tensor:

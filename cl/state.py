@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from torch import Tensor
 
 
 def state_of(thing: Any, without: Collection[str] = ()) -> dict[str, Any]:
@@ -17,6 +19,22 @@ def state_of(thing: Any, without: Collection[str] = ()) -> dict[str, Any]:
         for name, value in vars(thing).items()
         if not name.startswith("_") and name not in without
     }
+
+
+def bytes_of(state: Any) -> int:
+    """Bytes of all tensors in a state.
+
+    >>> import torch
+    >>> bytes_of({"anchors": [torch.zeros(2), torch.zeros(3)], "seen": 7})
+    20
+    """
+    if isinstance(state, Tensor):
+        return state.nbytes
+    if isinstance(state, Mapping):
+        state = state.values()
+    elif not isinstance(state, list | tuple):
+        return 0
+    return sum(map(bytes_of, state))
 
 
 def load_state(thing: Any, state: dict[str, Any]) -> None:

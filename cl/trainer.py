@@ -40,12 +40,12 @@ class Trainer:
 
     >>> from cl.methods import EWC
     >>> from cl.models import DomainMLP
-    >>> trainer = Trainer(DomainMLP(4, [8], 2), EWC(lambda_=10.0), TrainSettings(epochs=2))
-    >>> x, y = torch.rand(20, 4), torch.arange(20) % 2
+    >>> trainer = Trainer(DomainMLP(4, [8], 2), EWC(lambda_=10.0), TrainSettings(epochs=50, lr=0.1))
+    >>> x, y = torch.eye(4), torch.tensor([0, 1, 0, 1])
     >>> loss = trainer.train_task(0, (x, y))
     >>> trainer.consolidate(0, (x, y))
-    >>> 0 <= trainer.evaluate(0, (x, y)) <= 1
-    True
+    >>> trainer.evaluate(0, (x, y))
+    1.0
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Trainer:
             device=torch.device(device),
         )
         self.method = method
+        self._unconsolidated: int | None = None
 
     @property
     def model(self) -> Model:
@@ -80,7 +81,8 @@ class Trainer:
         """Train on *data*, the examples of *task*; return the mean loss of the last epoch.
 
         Raises:
-            ValueError: an earlier task is missing, or the model has no output for a label.
+            ValueError: an earlier task is missing or was not consolidated, or the model has no output for a
+                label.
             Diverged: the loss, a weight or the norm of a gradient that is to be clipped is not finite.
         """
         *_, loss = self.epochs(task, data)
@@ -93,8 +95,13 @@ class Trainer:
             Diverged: as `train_task`.
         """
         learner = self.learner
+        if self._unconsolidated not in {None, task}:
+            raise ValueError(
+                f"task {self._unconsolidated} was not consolidated yet; do so before task {task}"
+            )
         examples = as_batch(data, task).to(learner.device)
         self._give_outputs(task, int(examples.y.max()))
+        self._unconsolidated = task
         self.method.begin_task(learner, examples)
         tasks = 1 if isinstance(examples.task, int) else len(examples.task.unique())
         learner.steps = planned_steps(learner.train, len(examples), tasks)
@@ -131,14 +138,19 @@ class Trainer:
         return loss
 
     def consolidate(self, task: int, data: Data) -> None:
-        """Let the method keep what later tasks must know of *task*, which was learned from *data*."""
-        if not self.learner.outputs:
-            raise ValueError(f"task {task} was not trained yet; train it, then consolidate it")
-        if task != self.learner.task:
+        """Let the method keep what later tasks must know of *task*, which was learned from *data*.
+
+        Raises:
+            ValueError: another task was trained last, or *task* was not trained since it was consolidated.
+        """
+        if self._unconsolidated is None:
+            raise ValueError(f"nothing was trained that is not consolidated; train task {task} first")
+        if task != self._unconsolidated:
             raise ValueError(
-                f"task {self.learner.task} was trained last; it must be consolidated, not {task}"
+                f"task {self._unconsolidated} was trained last; it must be consolidated, not {task}"
             )
         self.method.consolidate(self.learner, as_batch(data, task).to(self.learner.device))
+        self._unconsolidated = None
 
     def evaluate(self, task: int, data: Data, outputs: int | None = None) -> float | None:
         """The accuracy on *data*, examples of *task*; None where the model has no output for it.
@@ -164,7 +176,12 @@ class Trainer:
 
         The tensors are the live ones: save or copy them before training goes on. Random numbers need no
         state: those of every task come from a stream of their own.
+
+        Raises:
+            ValueError: the last task was not consolidated yet.
         """
+        if self._unconsolidated is not None:
+            raise ValueError(f"task {self._unconsolidated} was not consolidated yet; do so, then save")
         return {
             "learner": self.learner.state(),
             "method": self.method.state(),
@@ -181,6 +198,7 @@ class Trainer:
             raise ValueError(f"the state is of {state['of']}, not of {type(self.method).__name__}")
         self.learner.load_state(state["learner"])
         self.method.load_state(state["method"])
+        self._unconsolidated = None
 
 
 def as_batch(data: Data, task: int) -> Batch:

@@ -11,7 +11,7 @@ from typing import Any
 from cl.registry import Kind
 from cl.registry.plugins import SOURCE, is_plug_in
 
-RESULTS_VERSION = 3
+RESULTS_VERSION = 4
 """Raised whenever the same trial would give other numbers, so that old results are not taken for new."""
 
 

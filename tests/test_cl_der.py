@@ -133,7 +133,7 @@ def test_the_buffer_fills_from_the_first_step_on_and_every_epoch_offers_again(bl
             held.append(method.memory.held)
     assert held == [32, 64, 80, 100, 100, 100]
     assert method.memory.offered == 160
-    trainer.consolidate(0, data[0])
+    trainer.method.consolidate(trainer.learner, data[0])
     assert method.memory.offered == 160
 
 

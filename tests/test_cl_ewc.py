@@ -18,7 +18,7 @@ def test_the_gradient_is_that_of_the_loss_with_the_penalty(blobs, kind):
     method = EWC(lambda_=50.0)
     trainer, tasks = trainer_on(blobs, method, kind)
     begin(trainer, 0, tasks[0])
-    trainer.consolidate(0, tasks[0])
+    trainer.method.consolidate(trainer.learner, tasks[0])
     begin(trainer, 1, tasks[1])
     shift(trainer)
     gradient, loss = step_gradient(trainer, tasks[1])
@@ -46,7 +46,7 @@ def test_lambda_decays_after_each_consolidation(blobs, decay, strengths):
         pull = method.fisher * (trainer.learner.theta - method.anchor)
         torch.testing.assert_close(gradient, plain + strength * pull, rtol=1e-5, atol=1e-6)
         assert task == 0 or pull.abs().max() > 1e-3
-        trainer.consolidate(task, tasks[task])
+        trainer.method.consolidate(trainer.learner, tasks[task])
 
 
 def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(blobs):
@@ -57,7 +57,7 @@ def test_the_fisher_accumulates_with_decay_and_the_anchor_is_the_latest_weights(
         begin(trainer, task, tasks[task])
         shift(trainer, seed=task)
         parts.append(fisher_diagonal(trainer.learner, tasks[task], "exact", 200))
-        trainer.consolidate(task, tasks[task])
+        trainer.method.consolidate(trainer.learner, tasks[task])
     torch.testing.assert_close(method.fisher, parts[0] / 16 + parts[1] / 4 + parts[2])
     assert torch.equal(method.anchor, trainer.learner.theta)
 
@@ -67,7 +67,7 @@ def test_a_grown_head_keeps_its_fisher_and_takes_new_rows(blobs, kind):
     method = EWC()
     trainer, tasks = trainer_on(blobs, method, kind)
     begin(trainer, 0, tasks[0])
-    trainer.consolidate(0, tasks[0])
+    trainer.method.consolidate(trainer.learner, tasks[0])
     before = method.fisher.clone()
     begin(trainer, 1, tasks[1])
     assert torch.equal(method.fisher[: len(before)], before)

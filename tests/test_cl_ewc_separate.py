@@ -32,7 +32,7 @@ def test_the_gradient_is_that_of_one_penalty_per_task(blobs, kind, labels):
 
         fisher = fisher_diagonal(trainer.learner, tasks[task], labels, 200)
         penalties.append((theta.detach().clone(), fisher))
-        trainer.consolidate(task, tasks[task])
+        trainer.method.consolidate(trainer.learner, tasks[task])
     pulls = [50.0 * fisher[:50] * (theta.detach()[:50] - anchor[:50]) for anchor, fisher in penalties[:2]]
     assert all(pull.abs().max() > 0.01 for pull in pulls)
 
@@ -47,7 +47,7 @@ def test_the_anchor_is_the_mean_of_the_weights_under_their_fishers(blobs, monkey
         given = torch.full_like(trainer.learner.theta, fisher)
         given[0] = 0.0
         monkeypatch.setattr("cl.methods.ewc_separate.fisher_diagonal", lambda *_, given=given: given.clone())
-        trainer.consolidate(task, tasks[task])
+        trainer.method.consolidate(trainer.learner, tasks[task])
     assert (method.fisher[0], *method.fisher[1:].unique()) == (0.0, 4.0)
     assert method.anchor[1:].unique().tolist() == [2.0]
     assert method.anchor[0].isfinite()
@@ -60,7 +60,7 @@ def test_weights_that_no_task_relies_on_are_free():
     trainer, tasks = trainer_on(Dataset(x, y, x, y, scale=1.0), method)
     for task in range(2):
         begin(trainer, task, tasks[task])
-        trainer.consolidate(task, tasks[task])
+        trainer.method.consolidate(trainer.learner, tasks[task])
     assert torch.equal(method.fisher[:48], torch.zeros(48))
     assert method.fisher[48:].max() > 0
     begin(trainer, 1, tasks[1])
@@ -85,7 +85,7 @@ def test_after_two_tasks_it_is_not(blobs):
         for task in range(2):
             begin(trainer, task, tasks[task])
             shift(trainer, seed=task)
-            trainer.consolidate(task, tasks[task])
+            trainer.method.consolidate(trainer.learner, tasks[task])
         anchors.append(method.anchor)
     assert (anchors[0] - anchors[1]).abs().max() > 0.05
 

@@ -148,5 +148,5 @@ def test_what_the_fisher_costs_is_counted(blobs, labels, cost):
     """The exact Fisher takes a gradient for each of the task's two labels."""
     trainer, tasks = trainer_on(blobs, EWC(fisher=labels, fisher_samples=30))
     begin(trainer, 0, tasks[0])
-    trainer.consolidate(0, tasks[0])
+    trainer.method.consolidate(trainer.learner, tasks[0])
     assert (trainer.learner.examples, trainer.learner.passes) == (30 * cost, cost)

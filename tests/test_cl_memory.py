@@ -149,7 +149,7 @@ def filled(blobs, kind, size, tasks=3):
     trainer, data = trainer_on(blobs, Replay(memory="per-class", buffer_size=size), kind)
     for task in range(tasks):
         begin(trainer, task, data[task])
-        trainer.consolidate(task, data[task])
+        trainer.method.consolidate(trainer.learner, data[task])
     return trainer.method.memory
 
 
@@ -210,7 +210,7 @@ def test_a_class_that_comes_back_in_class_il_is_one_class_sampled_from_both_task
     for k in range(2):
         data = Batch(stream.train(k).x, stream.train(k).y, k)
         begin(trainer, k, data)
-        trainer.consolidate(k, data)
+        trainer.method.consolidate(trainer.learner, data)
     counts = Counter(zip(method.memory.batch.tasks.tolist(), method.memory.batch.y.tolist(), strict=True))
     assert (counts[0, 0], counts[1, 2]) == (20, 20)  # three classes share 61 places
     assert counts[0, 1] + counts[1, 1] == 20
@@ -233,7 +233,7 @@ def test_a_memory_that_was_saved_goes_on_as_the_first_without_touching_it(blobs,
     trainer, data = trainer_on(blobs, Replay(memory=memory, buffer_size=30))
     for task in (0, 1):
         begin(trainer, task, data[task])
-        trainer.consolidate(task, data[task])
+        trainer.method.consolidate(trainer.learner, data[task])
     first, saved = trainer.method.memory, io.BytesIO()
     torch.save(first.state(), saved)
     saved.seek(0)

@@ -79,7 +79,7 @@ def test_the_tasks_table_says_what_is_frozen(blobs):
     run = trial(blobs)
     assert [report.parameters for report in run] == [counts[0], *counts]
     assert [report.diagnostics for report in run[1:]] == [
-        {"trainable_parameters": 0, "frozen_parameters": count} for count in counts
+        {"trainable_parameters": 0, "frozen_parameters": count, "memory_bytes": 0} for count in counts
     ]
 
 
@@ -94,6 +94,7 @@ def test_a_trial_goes_on_bit_for_bit_where_its_state_was_saved(blobs):
     file.seek(0)
     resumed = make_trainer(stream, PNN(), model=model, train=train, seed=3)
     resumed.load_state(torch.load(file, weights_only=True))
+    assert resumed.model.capacity_report() == straight.model.capacity_report()
     scores = [learn_task(trainer, stream, 2).scores for trainer in (straight, resumed)]
     assert scores[0] == scores[1]
     assert torch.equal(straight.learner.theta, resumed.learner.theta)

@@ -27,7 +27,7 @@ def after_tasks(data, method, kind, tasks=1, seed=0):
     trainer, examples = trainer_on(data, method, kind, seed=seed)
     for task in range(tasks):
         begin(trainer, task, examples[task])
-        trainer.consolidate(task, examples[task])
+        trainer.method.consolidate(trainer.learner, examples[task])
     begin(trainer, tasks, examples[tasks])
     shift(trainer)
     return trainer, examples
@@ -105,7 +105,7 @@ def test_what_a_task_leaves_in_memory_is_its_own_draw(blobs, memory):
         trainer, data = trainer_on(blobs, method, "domain-il", seed=seed)
         trainer.learner.begin_task(0)
         begin(trainer, task, data[0])
-        trainer.consolidate(task, data[0])
+        trainer.method.consolidate(trainer.learner, data[0])
         kept.append(sorted(method.memory.batch.x.tolist()))
     assert kept[0] == kept[1]
     assert kept[0] != kept[2]
@@ -116,7 +116,7 @@ def test_what_a_task_rehearses_is_its_own_draw(blobs):
     drawn = []
     for task, seed in ((1, 0), (1, 0), (1, 1), (2, 0)):
         trainer, examples = after_tasks(blobs, Replay(buffer_size=1000), "domain-il", seed=seed)
-        trainer.consolidate(1, examples[1])
+        trainer.method.consolidate(trainer.learner, examples[1])
         begin(trainer, task, examples[2])
         # All memories hold the same examples in the same order, since all there are fit in.
         method = trainer.method

@@ -73,11 +73,24 @@ def test_an_iterator_that_was_read_in_training_has_no_examples_left_to_consolida
 
 def test_only_the_task_that_was_trained_last_is_consolidated():
     trainer = Trainer(SingleHeadMLP(4, [8]), Naive(), SHORT)
-    with pytest.raises(ValueError, match="task 0 was not trained yet"):
+    with pytest.raises(ValueError, match="nothing was trained that is not consolidated; train task 0 first"):
         trainer.consolidate(0, examples(2))
     trainer.train_task(0, examples(2))
     with pytest.raises(ValueError, match="task 0 was trained last; it must be consolidated, not 1"):
         trainer.consolidate(1, examples(2, first=2))
+
+
+def test_a_task_is_consolidated_once_and_before_anything_else():
+    trainer = Trainer(SingleHeadMLP(4, [8]), Replay(buffer_size=100), SHORT)
+    trainer.train_task(0, examples(2))
+    with pytest.raises(ValueError, match="task 0 was not consolidated yet; do so before task 1"):
+        trainer.train_task(1, examples(2, first=2))
+    with pytest.raises(ValueError, match="task 0 was not consolidated yet; do so, then save"):
+        trainer.state()
+    trainer.consolidate(0, examples(2))
+    with pytest.raises(ValueError, match="nothing was trained that is not consolidated; train task 0 first"):
+        trainer.consolidate(0, examples(2))
+    assert trainer.method.diagnostics(trainer.learner)["memory_examples"] == 30
 
 
 @pytest.mark.parametrize(
@@ -112,11 +125,8 @@ def test_where_tasks_share_their_outputs_a_label_of_each_is_a_class_of_the_memor
     assert torch.bincount(memory.memory.columns["class"]).tolist() == [4] * 6
 
 
-def test_old_heads_are_told_apart_though_a_task_was_not_consolidated():
-    trainer = learn_tasks(Trainer(MultiHeadMLP(4, [8]), LwF(), SHORT), examples(3))
-    trainer.train_task(1, examples(2))
-    trainer.train_task(2, examples(4))
-    trainer.consolidate(2, examples(4))
+def test_old_heads_are_told_apart():
+    trainer = learn_tasks(Trainer(MultiHeadMLP(4, [8]), LwF(), SHORT), examples(3), examples(2), examples(4))
     assert trainer.method.heads == [3, 2, 4]
 
 

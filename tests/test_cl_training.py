@@ -99,10 +99,13 @@ def test_task_0_is_learned_identically_by_every_method(blobs, kind, method):
     ],
 )
 def test_a_method_at_strength_0_is_naive_bit_for_bit(blobs, kind, train, method, hyperparameters):
-    plain = reports(blobs, kind, train=train)
-    reduced = reports(blobs, kind, method, hyperparameters, train=train)
-    assert matrix(reduced) == matrix(plain)
-    assert [report.loss for report in reduced] == [report.loss for report in plain]
+    plain, reduced = Watch(), Watch()
+    expected = reports(blobs, kind, train=train, watch=plain)
+    found = reports(blobs, kind, method, hyperparameters, train=train, watch=reduced)
+    assert matrix(found) == matrix(expected)
+    assert [report.loss for report in found] == [report.loss for report in expected]
+    assert all(map(torch.equal, reduced.weights, plain.weights))
+    assert len(reduced.weights) == 3
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(blobs):

@@ -11,7 +11,7 @@ from torch import Tensor
 from cl.batch import Batch
 from cl.learner import Learner
 from cl.registry import MethodSettings
-from cl.state import load_state, state_of
+from cl.state import bytes_of, load_state, state_of
 
 Diagnostics = dict[str, float | int | list[int]]
 
@@ -59,9 +59,12 @@ class Method:
         return nullcontext()
 
     def diagnostics(self, learner: Learner) -> Diagnostics:
-        """What the tasks table records of the method after a task, by column name."""
+        """What the tasks table records of the method after a task, by column name.
+
+        By default the bytes of its state, which it holds for the sake of earlier tasks.
+        """
         del learner
-        return {}
+        return {"memory_bytes": bytes_of(self.state())}
 
     def state(self) -> dict[str, Any]:
         """What the method carries from task to task."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from cl.batch import Batch
 from cl.learner import Learner
-from cl.methods.base import Method
+from cl.methods.base import Diagnostics, Method
 
 
 class Joint(Method):
@@ -22,5 +22,11 @@ class Joint(Method):
 
     def begin_task(self, learner: Learner, data: Batch) -> None:
         """Start from the initial weights, with the outputs of every task so far."""
-        del data
+        earlier = int((data.tasks < learner.task).sum())
+        self._earlier_bytes = data.bytes * earlier // len(data)
         learner.restart()
+
+    def diagnostics(self, learner: Learner) -> Diagnostics:
+        """Bytes of the examples of earlier tasks."""
+        del learner
+        return {"memory_bytes": self._earlier_bytes}

@@ -28,7 +28,7 @@ class PNN(Method):
     def diagnostics(self, learner: Learner) -> Diagnostics:
         """Parameters that may still learn and those that do not."""
         report = _network(learner).capacity_report()
-        return {
+        return super().diagnostics(learner) | {
             "trainable_parameters": report["trainable_params"],
             "frozen_parameters": report["frozen_params"],
         }

@@ -107,8 +107,8 @@ class GateResult:
 def passes_evaluation_gate(
     challenger: CLMetrics,
     champion: CLMetrics,
-    *,
     max_forgetting_threshold: float = 0.05,
+    *,
     max_acc_drop: float = 0.02,
     max_bwt_drop: float = 0.03,
 ) -> GateResult:
