@@ -33,7 +33,7 @@ class MethodSettings(Settings):
 class EWCSettings(MethodSettings):
     """Online elastic weight consolidation (Schwarz et al. 2018)."""
 
-    lambda_: Annotated[Strength, Field(alias="lambda")] = 100.0
+    lambda_: Annotated[Strength, Field(alias="lambda")] = 300.0
     """Strength: the penalty is lambda/2 * sum_i F_i (theta_i - theta*_i)^2."""
     gamma: Share = 1.0
     """Decay of the accumulated Fisher: F <- gamma F + F_k."""
@@ -48,7 +48,7 @@ class EWCSettings(MethodSettings):
 class SeparateEWCSettings(MethodSettings):
     """Elastic weight consolidation with one penalty per task (Kirkpatrick et al. 2017)."""
 
-    lambda_: Annotated[Strength, Field(alias="lambda")] = 100.0
+    lambda_: Annotated[Strength, Field(alias="lambda")] = 300.0
     """Strength: the penalty is lambda/2 * sum_k sum_i F_k,i (theta_i - theta*_k,i)^2."""
     fisher: Literal["exact", "sampled", "empirical"] = "exact"
     """Labels weighted by the softmax, one label sampled from it, or the true label."""
