@@ -82,6 +82,19 @@ def test_a_huge_gradient_is_clipped_as_in_torch(momentum, norm):
     torch.testing.assert_close(theta, parameter.detach())
 
 
+@pytest.mark.parametrize("optimizer", [SGD(0.1, 0.9), Adam(0.1)], ids=["sgd", "adam"])
+def test_what_has_come_to_rest_moves_only_where_a_gradient_says_so(optimizer):
+    theta, whole = torch.zeros(4), [slice(0, 4)]
+    optimizer.resize(theta)
+    optimizer.step(theta, torch.ones(4), 1.0, whole)
+    optimizer.rest_outside([slice(0, 1), slice(3, 4)])
+    before = theta.clone()
+    optimizer.step(theta, torch.zeros(4), 1.0, whole)
+    assert (theta != before).tolist() == [True, False, False, True]
+    optimizer.step(theta, torch.tensor([0.0, 1.0, 0.0, 0.0]), 1.0, whole)
+    assert (theta != before).tolist() == [True, True, False, True]
+
+
 def test_the_settings_choose_the_optimiser():
     sgd, adam = (
         make_optimizer(TrainSettings(lr=0.2, momentum=0.5)),

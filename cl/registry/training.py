@@ -27,7 +27,7 @@ class TrainSettings(Settings):
     val_share: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of each task's training data that is held out for validation."""
     reset_optimizer: bool = True
-    """Whether momentum and moments start from zero at each task."""
+    """Whether momentum and moments start from zero at each task; else only those of other heads do."""
 
     @model_validator(mode="before")
     @classmethod
