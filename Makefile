@@ -24,6 +24,8 @@ verify: $(VENV)/installed-dev  ## What takes long: the published numbers and the
 	$(BIN)/python benchmarks/step_cost.py
 	$(BIN)/python benchmarks/efficiency.py
 	$(BIN)/python benchmarks/trial_overhead.py
+	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/chaos.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info

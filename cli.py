@@ -15,6 +15,7 @@ import typer
 
 if TYPE_CHECKING:
     from orchestrator.sweep import Prepared
+    from results.store import Store
 
 app = typer.Typer(
     help="Continual-learning sweeps: which method forgets least, at which settings, and how sure is that?",
@@ -29,12 +30,17 @@ SpecArgument = Annotated[
     str,
     typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a shipped one (clsweep list)."),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart or s3://bucket/quickstart."),
+]
 SetOption = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="PLACE=VALUE", help="Override a value of the spec: --set train.epochs=1."),
 ]
-StorageOption = Annotated[Path, typer.Option(metavar="DIR", help="The folder that runs go to.")]
+StorageOption = Annotated[
+    str, typer.Option(metavar="DIR|URI", help="The folder that runs go to: a path, s3://... or gs://...")
+]
 DataOption = Annotated[
     Path | None,
     typer.Option(metavar="DIR", help="Where MNIST-format data is, or is downloaded to (else ./data)."),
@@ -80,7 +86,7 @@ def main() -> None:
 def run(
     spec: SpecArgument,
     overrides: SetOption = None,
-    storage: StorageOption = Path("runs"),
+    storage: StorageOption = "runs",
     data_dir: DataOption = None,
     address: Annotated[
         str | None,
@@ -95,31 +101,58 @@ def run(
     rerun: Annotated[
         list[Ended] | None, typer.Option(help="Repeat trials that ended so; failed ones always are.")
     ] = None,
+    checkpoint_every: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="A trial is saved after a task once so much time has passed."
+        ),
+    ] = 10.0,
+    no_checkpoints: Annotated[
+        bool, typer.Option("--no-checkpoints", help="Save no trial: one that is interrupted starts over.")
+    ] = False,
+    patience: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", min=0, help="How long to go on trying when the storage fails."),
+    ] = 300.0,
     allow_plugins: PlugInOption = False,
 ) -> None:
     """Run a sweep: whatever of it is missing, then print its tables."""
     if local and address is not None:
         _refuse("--local runs without Ray, so --address cannot be given with it")
+    if address is not None and address.startswith("ray://"):
+        _refuse_ray_client(address)
     prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
 
     from orchestrator.errors import ResourceError
+    from orchestrator.lease import Held
     from orchestrator.printing import head, print_tables
     from orchestrator.recording import missing
     from orchestrator.sweep import run_sweep
-    from results.store import Store, StoreError
+    from results.store import StoreError
 
-    store = Store(storage / prepared.spec.name)
+    store = _store(storage, prepared.spec.name)
     try:
         planned = prepared.plan.trials
         todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
         for line in head(prepared, store, todo=len(todo), local=local):
             print(line)
-        failed = run_sweep(prepared, todo, store, local=local, address=address, retries=retries)
+        failed = run_sweep(
+            prepared,
+            todo,
+            store,
+            local=local,
+            address=address,
+            retries=retries,
+            checkpoint_every_s=None if no_checkpoints else checkpoint_every,
+            patience_s=patience,
+        )
         print_tables(store)
     except KeyboardInterrupt:
-        print(f"\nInterrupted. Everything finished is in {store.paths.root}; the same command continues:")
+        print(f"\nInterrupted. Everything finished is in {store.root}; the same command continues:")
         print("  " + _continue_command())
         raise typer.Exit(INTERRUPTED) from None
+    except Held as error:
+        _fail(str(error), WRONG_REQUEST)
     except StoreError as error:
         _fail(
             f"{error}\nEvery trial that was reported as done is safe; the same command continues.",
@@ -134,7 +167,7 @@ def run(
 def plan(
     spec: SpecArgument,
     overrides: SetOption = None,
-    storage: StorageOption = Path("runs"),
+    storage: StorageOption = "runs",
     data_dir: DataOption = None,
     allow_plugins: PlugInOption = False,
 ) -> None:
@@ -147,13 +180,18 @@ def plan(
     from orchestrator.planning import plan_table
     from orchestrator.recording import missing
     from orchestrator.showing import damage
-    from results.store import Store
+    from orchestrator.staleness import stale
+    from results.store import StoreError
 
-    store = Store(storage / prepared.spec.name)
-    statuses, timings = store.statuses(), store.trials().to_pylist()
+    store = _store(storage, prepared.spec.name)
+    try:
+        statuses, timings = store.statuses(), store.trials().to_pylist()
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
     todo = missing(prepared.plan.trials, statuses)
     expected = estimate(todo, prepared.data, prepared.tasks, timings)
-    Console().print(plan_table(prepared.plan, statuses, todo, expected))
+    not_planned = stale(timings, prepared.plan.trials)
+    Console().print(plan_table(prepared.plan, statuses, todo, expected, not_planned))
     for note in damage(store):
         print(note)
 
@@ -211,12 +249,46 @@ def show(
 
 
 @app.command()
+def status(run_folder: RunArgument) -> None:
+    """Say how far a run is: trials by status, who drives it, what failed and why, and the time left."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from orchestrator.standing import standing
+    from orchestrator.status import status_view
+    from results.store import StoreError, open_run
+
+    try:
+        for part in status_view(standing(open_run(run_folder))):
+            Console(highlight=False).print(part, soft_wrap=not isinstance(part, Table))  # whole paths
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+@app.command()
+def check(run_folder: RunArgument) -> None:
+    """Audit a run: what is missing, there twice, damaged or altered, and how to mend it."""
+    from rich.console import Console
+
+    from orchestrator.auditing import audit_view, audited
+    from results.store import StoreError, open_run
+
+    try:
+        audit = audited(open_run(run_folder))
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+    for part in audit_view(audit):
+        Console(highlight=False).print(part, soft_wrap=True)
+    raise typer.Exit(SOME_FAILED if audit.findings else OK)
+
+
+@app.command()
 def gate(
     challenger: Annotated[
-        Path, typer.Argument(metavar="CHALLENGER", help="The run that has what would replace another.")
+        str, typer.Argument(metavar="CHALLENGER", help="The run that has what would replace another.")
     ],
     champion: Annotated[
-        Path, typer.Argument(metavar="CHAMPION", help="The run that has what would be replaced.")
+        str, typer.Argument(metavar="CHAMPION", help="The run that has what would be replaced.")
     ],
     scenarios: Annotated[
         list[str] | None,
@@ -252,10 +324,13 @@ def gate(
 
     try:
         stores = [open_run(challenger), open_run(champion)]
-        cells = {store.paths.root.resolve(): shown(store).cells for store in stores}
+        cells = [shown(store).cells for store in stores]
+        ours, theirs = ((store.root.files, store.root.path) for store in stores)
+        if ours == theirs:  # a cell is known to be on both sides by being the same object
+            cells[1] = cells[0]
         sides = (
-            Side("challenger", str(challenger), cells[challenger.resolve()], challenger_cell),
-            Side("champion", str(champion), cells[champion.resolve()], champion_cell),
+            Side("challenger", challenger, cells[0], challenger_cell),
+            Side("champion", champion, cells[1], champion_cell),
         )
         pairs = matched(*sides, scenarios or ())
     except (StoreError, NoMatch) as error:
@@ -316,10 +391,33 @@ def _prepared(
         _fail(str(error), WRONG_REQUEST)
 
 
+def _store(storage: str, name: str) -> Store:
+    """Where the sweep *name* goes."""
+    from results.storage import Folder
+    from results.store import Store, StoreError
+
+    try:
+        return Store(Folder.at(storage) / name)
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
 def _continue_command() -> str:
     import shlex
 
-    return shlex.join(["clsweep", *sys.argv[1:]])
+    from results.storage import masked
+
+    return shlex.join(["clsweep", *map(masked, sys.argv[1:])])
+
+
+def _refuse_ray_client(address: str) -> NoReturn:
+    host = address.removeprefix("ray://").rpartition(":")[0] or "HOST"
+    command = _continue_command().replace(address, "auto")
+    _refuse(
+        f"--address {address}: Ray Client is not supported, since results would be written on the "
+        "disk of the cluster's head node; submit the sweep as a job instead:\n"
+        f"  ray job submit --address http://{host}:8265 --working-dir . -- {command}"
+    )
 
 
 def _refuse(message: str) -> NoReturn:

@@ -101,12 +101,17 @@ def learn(
         Diverged: the loss, a weight or the norm of a gradient that is to be clipped is not finite.
     """
     trainer = make_trainer(stream, method, model=model, train=train, seed=seed, device=device)
+    yield score_untrained(trainer, stream)
+    for task in range(stream.n_tasks):
+        yield learn_task(trainer, stream, task)
+
+
+def score_untrained(trainer: Trainer, stream: Stream) -> TaskReport:
+    """Score the untrained model, which already has the outputs of task 0, on every task."""
     trainer.learner.begin_task(0)
     clock = _Clock()
     scores = clock.evaluating(lambda: evaluate(trainer, stream))
-    yield TaskReport(-1, scores, eval_s=clock.eval_s, parameters=len(trainer.learner.theta))
-    for task in range(stream.n_tasks):
-        yield learn_task(trainer, stream, task)
+    return TaskReport(-1, scores, eval_s=clock.eval_s, parameters=len(trainer.learner.theta))
 
 
 def learn_task(trainer: Trainer, stream: Stream, task: int) -> TaskReport:

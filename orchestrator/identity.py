@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -14,13 +15,16 @@ from results.cells import CellNames, cell_key, group
 from results.schema import RUNNING
 from sweeps.plan import plan
 from sweeps.spec import Spec
-from sweeps.trials import RESULTS_VERSION, Trial
+from sweeps.trials import RESULTS_VERSION, Resources, Scenario, Trial
 
 
 def as_json(values: Mapping[str, Any]) -> str:
     """Settings as the store keeps them: JSON with sorted keys."""
-    return json.dumps(values, sort_keys=True)
+    return _encoded(values)
 
+
+# Made once, since every trial has four of them.
+_encoded = json.JSONEncoder(sort_keys=True).encode
 
 ScenarioKey = tuple[str, str, float]
 """A scenario by its label, settings and validation share: what its stream is made from, but for the seed."""
@@ -48,22 +52,42 @@ def columns_of(trial: Trial) -> dict[str, Any]:
     return dict(zip(_COLUMNS, values, strict=True))
 
 
+def trial_of(row: Mapping[str, Any]) -> Trial:
+    """The trial whose `columns_of` are in *row* of the trials table; where its data is, no row says.
+
+    Raises:
+        ValueError: the row's settings are not JSON.
+    """
+    settings, hyperparameters, model, train = (_parsed(row[name]) for name in _SETTINGS)
+    stream = row["stream"].partition("-")[0]
+    return Trial(
+        scenario=Scenario(row["kind"], stream, (), settings, row["scenario"]),
+        method=row["method"],
+        hyperparameters=hyperparameters,
+        seed=row["seed"],
+        model=model,
+        train=train,
+        resources=Resources(device=row["device"], threads=row["threads"]),
+        data_digest=row["data_digest"],
+    )
+
+
 def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]]]:
     """The rows of *trials* that *spec* plans, and the columns that identify what it plans beyond them.
 
     A run's folder keeps the trials of earlier settings, data and code, which do not belong in its present
     tables: of a scenario's rows, those count that share data and code with the one started last.
     """
-    planned = {_identity(columns_of(trial)): trial for trial in _planned(spec)}
-    rows = trials.to_pylist()
-    ours = [row for row in rows if _identity(row) in planned]
+    planned = {_identity(columns): (columns, known) for columns, known in _planned(spec)}
+    rows = trials.select([*_COLUMNS, *_ORIGIN, "started_at"]).to_pylist()
+    keys = [_identity(row) for row in rows]
+    ours = [row for row, key in zip(rows, keys, strict=True) if key in planned]
     last = {_scenario(row): _origin(row) for row in sorted(ours, key=lambda row: row["started_at"])}
-    kept = [_identity(row) in planned and _origin(row) == last[_scenario(row)] for row in rows]
-    started = {_identity(row) for row, is_kept in zip(rows, kept, strict=True) if is_kept}
-    # Of a plug-in, which is not imported here, nobody knows where it cannot run.
-    unstarted = [
-        columns_of(trial) for key, trial in planned.items() if key not in started and not trial.plug_ins
+    kept = [
+        key in planned and _origin(row) == last[_scenario(row)] for row, key in zip(rows, keys, strict=True)
     ]
+    started = {key for key, is_kept in zip(keys, kept, strict=True) if is_kept}
+    unstarted = [columns for key, (columns, known) in planned.items() if key not in started and known]
     to_come = [
         columns | dict(zip(_ORIGIN, last.get(_scenario(columns), ("", RESULTS_VERSION)), strict=True))
         for columns in unstarted
@@ -75,28 +99,43 @@ def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
     """Scenario and cell of each trial by its id, named as tables name them: by what varies among *trials*."""
     rows = [
         columns_of(trial)
-        | {"trial_id": trial.id, "data_digest": trial.data_digest, "results_version": RESULTS_VERSION}
+        | {"data_digest": trial.data_digest, "results_version": RESULTS_VERSION}
         | {"status": RUNNING, "started_at": position}
         for position, trial in enumerate(trials)
     ]
+    return dict(zip((trial.id for trial in trials), names_of_rows(rows), strict=True))
+
+
+def names_of_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Scenario and cell of each row of the trials table, as in `names_of`."""
+    keys = [cell_key(row) for row in rows]
     names = CellNames(group(rows))
-    keys = {row["trial_id"]: cell_key(row) for row in rows}
-    return {trial_id: (names.scenario(key), names.line(key)) for trial_id, key in keys.items()}
+    named = {key: (names.scenario(key), names.line(key)) for key in dict.fromkeys(keys)}
+    return [named[key] for key in keys]
 
 
 _SETTINGS = ("scenario_settings", "hyperparameters", "model", "train")
 """Columns that hold settings as JSON."""
+_NAMED = tuple(name for name in _COLUMNS if name not in _SETTINGS)
 _ORIGIN = ("data_digest", "results_version")
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
-    return tuple(_alike(row[name]) if name in _SETTINGS else row[name] for name in _COLUMNS)
+    return (*[_alike(row[name]) for name in _SETTINGS], *[row[name] for name in _NAMED])
 
 
 @cache
 def _alike(settings: str) -> str:
     """Settings with 1.0 as 1: of a plug-in that is not imported nobody knows which was meant."""
     return json.dumps(json.loads(settings, parse_float=_number))
+
+
+@cache
+def _parsed(settings: str) -> dict[str, Any]:
+    values = json.loads(settings)
+    if not isinstance(values, dict):
+        raise ValueError(f"settings are a JSON object, got {settings}")  # noqa: TRY004 - malformed, as other text
+    return values
 
 
 def _number(text: str) -> float | int:
@@ -112,6 +151,13 @@ def _scenario(row: Mapping[str, Any]) -> tuple[str, str]:
     return row["scenario"], row["scenario_settings"]
 
 
-def _planned(spec: Spec) -> Sequence[Trial]:
+def _planned(spec: Spec) -> Iterator[tuple[dict[str, Any], bool]]:
+    """The columns of every trial that *spec* plans, and whether it is known that it can run."""
     no_digests: defaultdict[tuple[str, ...], str] = defaultdict(str)
-    return plan(spec, no_digests).trials
+    # Seeds differ in nothing else, so one of them is planned: of ten thousand trials it takes half a second.
+    trials = plan(replace(spec, seeds=spec.seeds[:1]), no_digests).trials
+    # Of a plug-in, which is not imported here, nobody knows where it cannot run.
+    cells = [(columns_of(trial), not trial.plug_ins) for trial in trials]
+    for seed in spec.seeds:
+        for columns, known in cells:
+            yield columns | {"seed": seed}, known

@@ -5,16 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cl.datasets import Dataset
+from orchestrator.checkpoints import Checkpoints
+from orchestrator.interruption import Interruption
 from orchestrator.outcome import outcomes_of
 from orchestrator.recording import Recorder
 from sweeps.trials import Trial
 
 
 def run_local(
-    trials: Sequence[Trial], data: Mapping[tuple[str, ...], Sequence[Dataset]], recorder: Recorder
+    trials: Sequence[Trial],
+    data: Mapping[tuple[str, ...], Sequence[Dataset]],
+    recorder: Recorder,
+    checkpoints: Checkpoints | None = None,
+    interruption: Interruption | None = None,
 ) -> None:
-    """Run *trials* in order, recording each task as it is learned."""
+    """Run *trials* in order, recording each task as it is learned.
+
+    A signal may end a step in the middle, so *interruption* need not be asked.
+    """
+    del interruption
     for trial in trials:
         recorder.started(trial)
-        for outcome in outcomes_of(trial, data[trial.scenario.data]):
+        for outcome in outcomes_of(trial, data[trial.scenario.data], checkpoints):
             recorder.reported(trial, outcome)
+            if recorder.writer.failure:
+                raise recorder.writer.failure

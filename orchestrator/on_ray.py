@@ -4,23 +4,18 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
-import socket
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import chdir, contextmanager
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
-# Tune reads these when it is imported. Our store is the only log; nothing resumes from Tune's own
-# experiment state, so it is snapshot rarely; and Ctrl-C is ours to handle.
+# Tune reads these when it is imported.
 os.environ |= {
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # our store is the only log
     "TUNE_DISABLE_AUTO_CALLBACK_SYNCER": "1",
-    "TUNE_GLOBAL_CHECKPOINT_S": "86400",
-    "TUNE_DISABLE_SIGINT_HANDLER": "1",
-    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",
+    "TUNE_GLOBAL_CHECKPOINT_S": "86400",  # nothing resumes from Tune's own state; a failed snapshot raises
+    "TUNE_DISABLE_SIGINT_HANDLER": "1",  # Ctrl-C is ours to handle
+    "TUNE_WARN_INSUFFICENT_RESOURCE_THRESHOLD_S": "86400",  # what no node can run was refused before
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",  # we say what failed, once and by cause
     "RAY_AIR_NEW_OUTPUT": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
@@ -30,15 +25,20 @@ from ray import tune
 
 from cl.datasets import Dataset
 from cl.registry import plugins
+from orchestrator.attempts import Attempts, count_memory_kills
+from orchestrator.checkpoints import Checkpoints
+from orchestrator.cluster import plug_ins
 from orchestrator.errors import ResourceError
+from orchestrator.interruption import Interruption
 from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
 from results.schema import RUNNING
 from sweeps.trials import Trial
 
-Run = Callable[[Trial, Sequence[Dataset]], Iterator[Outcome]]
+Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None], Iterator[Outcome]]
 
-CODE = Path(__file__).parent.parent
+# Tune keeps about 50 kB of every trial that it was given, and its warm processes end with it.
+MOST_AT_ONCE, ROUND = 2000, 1000
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
 
@@ -56,6 +56,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         data: Mapping[Any, Any],
         run: Run,
         folders: Sequence[str],
+        checkpoints: Checkpoints | None,
     ) -> None:
         """Take the first trial; *data* maps names to references in the object store.
 
@@ -64,6 +65,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         plugins.search(folders)
         self._trials = trials
         self._run = run
+        self._checkpoints = checkpoints
         self._data = data
         self._loaded: dict[Any, Any] = {}
         self.reset_config(config)
@@ -80,7 +82,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
             key = self._trial.scenario.data
             if key not in self._loaded:
                 self._loaded[key] = ray.get(self._data[key])
-            self._outcomes = self._run(self._trial, self._loaded[key])
+            self._outcomes = self._run(self._trial, self._loaded[key], self._checkpoints)
         outcome = next(self._outcomes)
         return {
             "outcome": outcome,
@@ -96,23 +98,15 @@ class _Rows(tune.Callback):  # type: ignore[misc]
     between steps, as an interruption is.
     """
 
-    def __init__(self, trials: Mapping[str, Trial], recorder: Recorder) -> None:
+    def __init__(self, trials: Mapping[str, Trial], recorder: Recorder, interruption: Interruption) -> None:
         self._trials = trials
         self._recorder = recorder
-        self.stop: BaseException | None = None
+        self._interruption = interruption
+        self._failure: Exception | None = None
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         """Be nothing in Tune's own snapshots, from which nothing is ever resumed."""
         return tune.Callback, ()
-
-    def _record(self, tune_trial: Any, action: Any, *arguments: Any) -> None:
-        self._try(action, self._trials[tune_trial.config["trial"]["id"]], *arguments)
-
-    def _try(self, action: Any, *arguments: Any) -> None:
-        try:
-            action(*arguments)
-        except Exception as error:  # noqa: BLE001 - raised between steps
-            self.stop = self.stop or error
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         del iteration, trials, info
@@ -124,79 +118,40 @@ class _Rows(tune.Callback):  # type: ignore[misc]
         del iteration, trials, info
         self._record(trial, self._recorder.reported, result["outcome"])
 
-    def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
-        del iteration, trials, info
-        cause = "the trial's process died"
-        if trial.error_file and os.path.exists(trial.error_file):
-            with open(trial.error_file, encoding="utf-8", errors="replace") as file:
-                cause = file.read()
+    def waiting(self, trial: Any) -> None:
+        """Record that *trial*, as Tune knows it, waits to start again."""
+        self._record(trial, self._recorder.waiting)
+
+    def given_up(self, trial: Any, cause: str) -> None:
+        """Record that *trial*, as Tune knows it, is not started again."""
         self._record(trial, self._recorder.lost, cause)
 
     def on_step_end(self, iteration: int, trials: list[Any], **info: Any) -> None:
         del iteration, trials, info
-        self._try(self._recorder.write_waiting)
-        if self.stop:
-            raise self.stop
+        self.check()
 
+    def check(self) -> None:
+        """Raise what has happened since the last time: an interruption, or a failure to record."""
+        self._interruption.raise_if_requested()
+        if failure := self._failure or self._recorder.writer.failure:
+            raise failure
 
-@contextmanager
-def connected(trials: Sequence[Trial], address: str | None = None) -> Iterator[None]:
-    """Join the Ray cluster at *address*, or start a quiet local Ray on this machine's cores, for *trials*.
-
-    Raises:
-        ResourceError: there is no such cluster, or a trial asks for more than any node of it has.
-    """
-    if address is not None and address.startswith("ray://"):
-        raise ResourceError(
-            f"--address {address}: Ray Client is not supported, since rows would be written on the cluster's "
-            "head node; run clsweep on a node of the cluster with --address auto"
-        )
-    try:
-        _require_listener(address)
-        # Other machines get the plug-ins that are not installed; this one has them.
-        code = [str(path) for path in _plug_ins(trials) if address and not _INSTALLED & set(path.parts)]
-        # Workers import from the folder in which Ray is started; the user's may hold a `cl` of its own.
-        with chdir(CODE):
-            ray.init(
-                address=address or "local",  # None would join whatever RAY_ADDRESS names
-                include_dashboard=False if address is None else None,
-                logging_level=logging.ERROR,
-                log_to_driver=False,
-                _node_ip_address="127.0.0.1" if address is None else None,
-                runtime_env={"py_modules": code} if code else None,
-            )
-    except (OSError, ValueError, RuntimeError) as error:
-        where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
-        hint = ""
-        if type(error) is ConnectionError and "RAY_AUTH_MODE" not in os.environ:
-            # Ray itself sends its token only to clusters that it finds by itself.
-            hint = "; if it asks for a token, as Ray's default is, set RAY_AUTH_MODE=token"
-        raise ResourceError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
-    try:
-        _require(trials)
-        yield
-    finally:
-        ray.shutdown()
-
-
-_INSTALLED = {"site-packages", "dist-packages"}
-
-
-def _plug_ins(trials: Sequence[Trial]) -> list[Path]:
-    """The files and packages of the plug-ins that *trials* name, each once."""
-    names = dict.fromkeys(name for trial in trials for name in trial.plug_ins)
-    return list(dict.fromkeys(plugins.location(name) for name in names))
-
-
-def _require_listener(address: str | None) -> None:
-    """Fail at once where nobody listens; Ray itself would try again for many minutes."""
-    host, separator, port = (address or "").rpartition(":")
-    if separator and port.isdecimal():
-        socket.create_connection((host, int(port)), timeout=10).close()
+    def _record(self, tune_trial: Any, action: Callable[..., None], *arguments: Any) -> None:
+        try:
+            action(self._trials[tune_trial.config["trial"]["id"]], *arguments)
+        except Exception as error:  # noqa: BLE001 - raised between steps
+            self._failure = self._failure or error
 
 
 def run_on_ray(
-    trials: Sequence[Trial], data: Data, recorder: Recorder, *, retries: int = 2, run: Run = outcomes_of
+    trials: Sequence[Trial],
+    data: Data,
+    recorder: Recorder,
+    checkpoints: Checkpoints | None = None,
+    interruption: Interruption | None = None,
+    *,
+    retries: int = 2,
+    run: Run = outcomes_of,
 ) -> None:
     """Run *trials* on the connected cluster, recording each task as it is learned.
 
@@ -204,35 +159,78 @@ def run_on_ray(
 
     Raises:
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
+        StoreError: rows could not be written for too long; what was written is safe.
+        ResourceError: Ray can run none of them.
     """
-    by_id = {trial.id: trial for trial in trials}
-    rows = _Rows(by_id, recorder)
+    interruption = interruption or Interruption()
+    rows = _Rows({trial.id: trial for trial in trials}, recorder, interruption)
     references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
-    folders = [str(path.parent) for path in _plug_ins(trials)]
-    actor = tune.with_resources(
-        tune.with_parameters(TrialActor, trials=by_id, data=references, run=run, folders=folders),
-        _request,
+    folders = [str(path.parent) for path in plug_ins(trials)]
+    attempts = Attempts(retries, rows)
+    count_memory_kills()
+    # Tune reserves what so many waiting trials need, 200 of them by default, before the first one starts.
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(16 + 2 * int(ray.cluster_resources().get("CPU", 0)))
+    with interruption.deferred():
+        for some in _rounds(trials, recorder, most_idle=retries + 2):
+            actor = tune.with_parameters(
+                TrialActor,
+                trials={trial.id: trial for trial in some},
+                data=references,
+                run=run,
+                folders=folders,
+                checkpoints=checkpoints,
+            )
+            _fit(actor, some, rows, attempts)
+
+
+def _rounds(trials: Sequence[Trial], recorder: Recorder, most_idle: int) -> Iterator[Sequence[Trial]]:
+    """All trials at once, or a thousand at a time where Tune's memory of them would fill the driver.
+
+    Trials that Tune drops without an end, as when a process dies while it starts or takes up its next trial,
+    are in the next round.
+
+    Raises:
+        ResourceError: so many rounds in a row saw the end of no trial.
+    """
+    size = len(trials) if len(trials) <= MOST_AT_ONCE else ROUND
+    left, idle = list(trials), 0
+    while left:
+        yield left[:size]
+        before = len(left)
+        left = [trial for trial in left if trial.id not in recorder.ended]
+        if len(trials) > MOST_AT_ONCE:  # so that a driver that is killed is quick to see what is done
+            recorder.writer.put("snapshot", recorder.store.statuses)
+        idle = idle + 1 if len(left) == before else 0
+        if idle == most_idle:
+            raise ResourceError(
+                f"Ray Tune gave up {idle} times before a trial ended; ray.log has its messages"
+            )
+
+
+def _fit(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts) -> None:
+    try:
+        with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch:
+            _tuner(actor, trials, rows, scheduler, scratch).fit()
+    except (RuntimeError, OSError, tune.TuneError):  # a slip of Tune's: what is left is for the next round
+        logging.getLogger(__name__).exception("Ray Tune ended early")
+    rows.check()
+
+
+def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts, scratch: str) -> tune.Tuner:
+    return tune.Tuner(
+        tune.with_resources(actor, _request),
+        param_space={"trial": tune.grid_search([_config(trial) for trial in trials])},
+        tune_config=tune.TuneConfig(reuse_actors=True, scheduler=scheduler),
+        run_config=tune.RunConfig(
+            name="tune",
+            storage_path=scratch,
+            verbose=0,
+            callbacks=[rows],
+            # How often a trial may start again is the scheduler's to say.
+            failure_config=tune.FailureConfig(max_failures=-1),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+        ),
     )
-    with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch, _interruptible(rows):
-        tuner = tune.Tuner(
-            actor,
-            param_space={"trial": tune.grid_search([_config(trial) for trial in trials])},
-            tune_config=tune.TuneConfig(reuse_actors=True),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=scratch,
-                verbose=0,
-                callbacks=[rows],
-                failure_config=tune.FailureConfig(max_failures=retries),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-            ),
-        )
-        try:
-            tuner.fit()
-        finally:
-            recorder.write_waiting(for_s=0.0)
-        if rows.stop:
-            raise rows.stop
 
 
 def _config(trial: Trial) -> dict[str, Any]:
@@ -244,38 +242,3 @@ def _request(config: dict[str, dict[str, Any]]) -> dict[str, float]:
     # trial, so what it held would be paid for again and again.
     trial = config["trial"]
     return {"cpu": trial["cpu"]} | ({"gpu": trial["gpu"]} if trial["gpu"] else {})
-
-
-def _require(trials: Sequence[Trial]) -> None:
-    """Refuse what no node can ever run; Tune would wait for it for ever."""
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-    for resources in sorted({trial.resources for trial in trials}, key=repr):
-        needs = {"CPU": resources.cpu, "GPU": resources.gpu}
-        if not any(all(node.get(name, 0) >= amount for name, amount in needs.items()) for node in nodes):
-            largest = {name: max(node.get(name, 0) for node in nodes) for name in needs}
-            raise ResourceError(
-                f"resources: a trial asks for cpu {resources.cpu:g} and gpu {resources.gpu:g}, but the "
-                f"largest node has cpu {largest['CPU']:g} and gpu {largest['GPU']:g}"
-            )
-
-
-@contextmanager
-def _interruptible(rows: _Rows) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into a `KeyboardInterrupt` between two steps of Tune's loop.
-
-    Raising in the handler itself would surface anywhere, also inside Ray's own code. A second signal ends
-    the process at once.
-    """
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        rows.stop = KeyboardInterrupt()
-        signal.signal(number, signal.SIG_DFL)
-
-    # Ray installs a SIGTERM handler of its own when it starts, so ours come after.
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

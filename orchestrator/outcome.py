@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from cl.datasets import Dataset
 from cl.learner import Diverged
 from cl.training import TaskReport
-from orchestrator.trial import reports_of
+from orchestrator.checkpoints import Checkpoints
+from orchestrator.trial import Progress, course_of
 from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, diagnostic_columns
 from sweeps.trials import Trial
 
@@ -33,6 +34,8 @@ class Outcome:
         error: the whole traceback of a failure.
         host, cpu_model: where it ran.
         peak_memory_bytes: largest resident memory of the process during the trial, None where unknown.
+        checkpoint: whether something is saved from which it can go on.
+        trouble: why the last checkpoint could not be written.
     """
 
     reports: tuple[TaskReport, ...]
@@ -42,6 +45,8 @@ class Outcome:
     host: str = ""
     cpu_model: str = ""
     peak_memory_bytes: int | None = None
+    checkpoint: bool = False
+    trouble: str | None = None
 
     @property
     def n_tasks(self) -> int:
@@ -58,27 +63,38 @@ class Outcome:
         return R
 
 
-def outcomes_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[Outcome]:
-    """Run *trial*, yielding an outcome per task; the last is not ``running``. Never raises `Exception`."""
+def outcomes_of(
+    trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None = None
+) -> Iterator[Outcome]:
+    """Run *trial*, yielding an outcome per task; the last is not ``running``. Never raises `Exception`.
+
+    With *checkpoints* it goes on after the task that was saved last, and its outcomes begin there.
+    """
     _reset_peak_memory()
-    reports: list[TaskReport] = []
+    last = Progress((), checkpoint=False)
     try:
-        for report in reports_of(trial, data):
+        for last in course_of(trial, data, checkpoints):
+            report = last.reports[-1]
             diagnostic_columns(report.diagnostics)  # a method's slip fails its trial here, not the driver
-            reports.append(report)
             if report.task >= 0:
-                yield _outcome(reports, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)
+                yield _outcome(last, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)
     except Diverged as result:
-        yield _outcome(reports, DIVERGED, str(result))
+        yield _outcome(last, DIVERGED, str(result))
     except Exception as error:  # noqa: BLE001 - whatever a method raises is recorded as the trial's failure
-        yield _outcome(reports, FAILED, _cause(error), traceback.format_exc())
+        yield _outcome(last, FAILED, _cause(error), traceback.format_exc())
 
 
-def _outcome(
-    reports: Sequence[TaskReport], status: str, cause: str | None = None, error: str | None = None
-) -> Outcome:
+def _outcome(last: Progress, status: str, cause: str | None = None, error: str | None = None) -> Outcome:
     return Outcome(
-        tuple(reports), status, cause, error, socket.gethostname(), _cpu_model(), _peak_memory_bytes()
+        last.reports,
+        status,
+        cause,
+        error,
+        host=socket.gethostname(),
+        cpu_model=_cpu_model(),
+        peak_memory_bytes=_peak_memory_bytes(),
+        checkpoint=last.checkpoint,
+        trouble=last.trouble,
     )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from rich.console import Console, RenderableType
 
+from cl.metrics import METRICS
+from orchestrator.quiet import ray_log
 from orchestrator.showing import printed, shown, transfer_of
 from results import tables, transfer_tables
 from results.store import Store
@@ -24,11 +26,11 @@ def head(prepared: Prepared, store: Store, *, todo: int, local: bool) -> Iterato
     total = len(prepared.plan.trials)
     done = f", {total - todo} of them done before" if total > todo else ""
     trials = "1 trial" if total == 1 else f"{total} trials"
-    yield f"{prepared.spec.name}: {trials}{done}; results in {store.paths.root}"
+    yield f"{prepared.spec.name}: {trials}{done}; results in {store.root}"
     yield from (f"excluded: {each}" for each in prepared.plan.exclusions)
     yield from (f"warning: {each}" for each in prepared.plan.warnings)
     if todo and not local:
-        yield f"Ray's own messages go to {store.paths.ray_log}"
+        yield f"Ray's own messages go to {ray_log(store.root)}"
 
 
 def print_tables(
@@ -48,7 +50,8 @@ def print_tables(
         StoreError: the run cannot be read.
         OSError: *output* cannot be written.
     """
-    run = shown(store, everything=everything)
+    metrics = tuple(METRICS) if form in {"csv", "parquet"} else tables.HEADLINE
+    run = shown(store, everything=everything, metrics=metrics)
     rows: Sequence[Any] = transfer_of(run) if transfer else run.cells
     writer = transfer_tables if transfer else tables
     if form == "parquet" and output is not None:

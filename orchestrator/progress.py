@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cl.metrics import UndefinedMetric, acc
+from orchestrator.durations import duration
 from orchestrator.outcome import Outcome
 from results.schema import COMPLETE, RUNNING
 from results.statistics import mean_interval
@@ -39,6 +40,10 @@ class Progress:
     cells: Mapping[str, tuple[str, str]]
     before: Mapping[str, float | None]
     ended: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    trouble: str | None = None
+    """What is wrong with the storage while writing is tried again."""
+    unsaved: str | None = None
+    """Why a trial's last checkpoint could not be written."""
     running: dict[str, tuple[Trial, Outcome | None]] = field(default_factory=dict)
     _scores: dict[tuple[str, str], list[float]] = field(default_factory=dict)
     _work_done: float = 0.0
@@ -58,6 +63,7 @@ class Progress:
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
         """Count what *trial* has done, and its final accuracy once it is complete."""
+        self.unsaved = outcome.trouble
         if outcome.status == RUNNING:
             self.running[trial.id] = (trial, outcome)
             return
@@ -68,6 +74,14 @@ class Progress:
             accuracy = final_accuracy(outcome.matrix())
             if accuracy is not None:
                 self._scores[self.cells[trial.id]].append(accuracy)
+
+    def waiting(self, trial: Trial) -> None:
+        """Count *trial* as one that waits for its start."""
+        self.running.pop(trial.id, None)
+
+    def storage_trouble(self, trouble: str | None) -> None:
+        """Show what is wrong with the storage, None once it works again."""
+        self.trouble = trouble
 
     def seconds_left(self) -> float | None:
         """Expected seconds until the last trial ends; None before anything has been learned."""
@@ -87,6 +101,8 @@ class Progress:
         parts = [f"{ended + len(self.cells) - len(self.work)}/{len(self.cells)} trials"]
         parts.append(f"{len(self.running)} running")
         parts += [f"{self.ended[status]} {status}" for status in ("failed", "diverged") if self.ended[status]]
+        parts += [self.trouble] if self.trouble else []
+        parts += [f"no checkpoint: {self.unsaved}"] if self.unsaved else []
         left = 0.0 if ended == len(self.work) else self.seconds_left()
         parts.append("time left: " + ("not known yet" if left is None else duration(left)))
         return ", ".join(parts)
@@ -137,6 +153,10 @@ class Lines:
             self._console.print(self._progress.headline())
             self._last = time.monotonic()
 
+    def waiting(self, trial: Trial) -> None:
+        """Pass it on."""
+        self._progress.waiting(trial)
+
 
 @contextmanager
 def shown(progress: Progress, console: Console) -> Iterator[Progress | Lines]:
@@ -155,17 +175,3 @@ def final_accuracy(R: NDArray[np.float64]) -> float | None:
         return acc(R)
     except UndefinedMetric:
         return None
-
-
-def duration(seconds: float) -> str:
-    """Seconds in words a person reads at a glance.
-
-    >>> duration(42), duration(150), duration(7300)
-    ('42 s', '2 min 30 s', '2 h 1 min')
-    """
-    whole = max(0, round(seconds))
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from results.store import StoreError
+from results.storage import Folder, StoreError
 
 
 @contextmanager
@@ -41,3 +41,9 @@ def chatter_to(log: Path) -> Iterator[Console]:
             for number, original in enumerate(saved, start=1):
                 os.dup2(original, number)
                 os.close(original)
+
+
+def ray_log(run: Folder) -> Path:
+    """Where Ray's own messages go: into *run*, or a folder of its name if that is not on this machine."""
+    folder = Path(run.name) if run.is_local else Path("runs") / run.path.rpartition("/")[2]
+    return folder / "ray.log"

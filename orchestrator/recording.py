@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
+from orchestrator.checkpoints import Checkpoints
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
 from orchestrator.outcome import Outcome
+from orchestrator.writing import Writer
 from results.schema import FAILED, RUNNING, diagnostic_columns
-from results.store import Store
+from results.store import Store, StoreError
 from sweeps.trials import RESULTS_VERSION, Trial
 
-# A trial's rows are on disk within this many seconds of their report, and at once when it ends. Writing
-# after every task would cost short trials more than it saves.
+# A trial's start and its reports are on disk within this many seconds, and its end at once. Writing after
+# every task would cost short trials more than it saves.
 WRITE_WITHIN_S = 2.0
 
 
@@ -30,105 +33,123 @@ class Watcher(Protocol):
     def reported(self, trial: Trial, outcome: Outcome) -> None:
         """*trial* has learned a task or ended."""
 
+    def waiting(self, trial: Trial) -> None:
+        """The process of *trial* died; it will begin again."""
 
-@dataclass
-class _Open:
+
+@dataclass(frozen=True)
+class Before:
+    """What earlier runs left of a trial."""
+
+    attempts: int = 0
+    reports: int = 0
+    """How many of its reports are on disk, the untrained model's among them."""
+
+
+@dataclass(frozen=True)
+class _State:
     trial: Trial
-    started_at: datetime
     attempts: int
+    started_at: datetime
     outcome: Outcome | None = None
-    waiting_since: float | None = None  # when the first report came that is not on disk
+    ended_at: datetime | None = None
+
+    @property
+    def status(self) -> str:
+        return RUNNING if self.ended_at is None or self.outcome is None else self.outcome.status
 
 
 @dataclass
 class Recorder:
     """Keeps each trial's rows in the store as they arrive.
 
-    A part is rewritten whole with everything known so far, so a repeated report changes nothing. The
-    trial's own row says ``complete`` only after its other parts are there.
+    A part is rewritten whole with everything known so far, so a repeated report changes nothing; what is on
+    disk is never replaced by less, as when a trial starts over. The trial's own row says ``complete`` only
+    after its other parts are there.
 
     Args:
         store: where the rows go.
+        writer: writes them, in its own thread.
         sweep: its name.
         tasks: number of tasks of each scenario.
         watcher: is told everything as well.
-        in_process: the trials run in this process, without Ray: every report is written at once.
-        before: how often trials were started by earlier runs, by trial id.
+        in_process: the trials run in this process, without Ray.
+        before: what earlier runs left, by trial id.
+        checkpoints: those of a trial that is complete or diverged are removed.
     """
 
     store: Store
+    writer: Writer
     sweep: str
     tasks: Mapping[ScenarioKey, int]
     watcher: Watcher
     in_process: bool = False
-    before: Mapping[str, int] = field(default_factory=dict)
+    before: Mapping[str, Before] = field(default_factory=dict)
+    checkpoints: Checkpoints | None = None
     failed: int = 0
-    _open: dict[str, _Open] = field(default_factory=dict)
+    ended: set[str] = field(default_factory=set)
+    """The trials that have."""
+    _open: dict[str, _State] = field(default_factory=dict)
+    _on_disk: dict[str, int] = field(default_factory=dict)
 
     def started(self, trial: Trial) -> None:
-        """Record that *trial* is running; called again, that it had to start over."""
-        if trial.id in self._open:
-            self._open[trial.id].attempts += 1
-            self._open[trial.id].started_at = datetime.now(UTC)
-        else:
-            self._open[trial.id] = self._first(trial)
-        self._write_trial(trial, RUNNING, None)
+        """Record that *trial* is running; called again, that it had to start again."""
+        self._put(self._next(trial))
         self.watcher.started(trial)
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
-        """Record what *trial* has reported so far, and its end if it has ended.
-
-        Between reports somebody must call `write_waiting` now and then, unless the trials run in process.
-        """
-        state = self._open[trial.id]
-        state.outcome = outcome
-        if outcome.status != RUNNING:
-            self._end(trial, outcome.status, outcome)
-        elif self.in_process:
-            self._write_reports(trial, outcome)
-        elif state.waiting_since is None:
-            state.waiting_since = time.monotonic()
+        """Record what *trial* has reported so far, and its end if it has ended."""
+        state = replace(self._open.get(trial.id) or self._next(trial), outcome=outcome)
+        if outcome.status == RUNNING:
+            self._put(state)
+        else:
+            self._put(replace(state, ended_at=datetime.now(UTC)))
+            self.failed += outcome.status == FAILED
+            self.ended.add(trial.id)
+            self._open.pop(trial.id, None)
         self.watcher.reported(trial, outcome)
 
-    def write_waiting(self, *, for_s: float = WRITE_WITHIN_S) -> None:
-        """Write the reports of trials of which one has waited for *for_s* seconds."""
-        now = time.monotonic()
-        for state in self._open.values():
-            if state.waiting_since is not None and now - state.waiting_since >= for_s:
-                assert state.outcome is not None
-                self._write_reports(state.trial, state.outcome)
-                state.waiting_since = None
+    def waiting(self, trial: Trial) -> None:
+        """Say that *trial* waits for another process; on disk it is still running."""
+        self.watcher.waiting(trial)
 
     def lost(self, trial: Trial, cause: str) -> None:
         """Record that *trial*'s process died more often than is retried."""
         state = self._open.get(trial.id)
         reports = state.outcome.reports if state and state.outcome else ()
-        outcome = Outcome(reports, FAILED, cause.strip().split("\n")[-1], cause)
-        self._end(trial, FAILED, outcome)
-        self.watcher.reported(trial, outcome)
+        self.reported(trial, Outcome(reports, FAILED, cause.strip().split("\n")[-1], cause))
 
-    def _end(self, trial: Trial, status: str, outcome: Outcome) -> None:
-        self.failed += status == FAILED
-        self._write_reports(trial, outcome)
-        self._write_trial(trial, status, outcome)
-        self._open.pop(trial.id, None)
+    def _next(self, trial: Trial) -> _State:
+        """The next attempt at *trial*, with what the last one of this run reported."""
+        last, before = self._open.get(trial.id), self.before.get(trial.id, Before())
+        attempts = (last or before).attempts + 1
+        return _State(trial, attempts, datetime.now(UTC), last.outcome if last else None)
 
-    def _first(self, trial: Trial) -> _Open:
-        return _Open(trial, datetime.now(UTC), self.before.get(trial.id, 0) + 1)
+    def _put(self, state: _State) -> None:
+        self._open[state.trial.id] = state
+        soon = WRITE_WITHIN_S if state.status == RUNNING else 0.0
+        self.writer.put(state.trial.id, partial(self._write, state), within_s=soon)
 
-    def _write_reports(self, trial: Trial, outcome: Outcome) -> None:
-        self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
-        self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
+    def _write(self, state: _State) -> None:
+        trial, outcome = state.trial, state.outcome
+        ours, before = self._on_disk.get(trial.id, 0), self.before.get(trial.id, Before()).reports
+        if outcome and len(outcome.reports) > ours and len(outcome.reports) >= before:
+            self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
+            self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
+            self._on_disk[trial.id] = len(outcome.reports)
+        self.store.write_trial(self._row(state))
+        if self.checkpoints and outcome and outcome.checkpoint and outcome.status not in {RUNNING, FAILED}:
+            with suppress(StoreError):  # it is in nobody's way
+                self.checkpoints.forget(trial.id)
 
-    def _write_trial(self, trial: Trial, status: str, outcome: Outcome | None) -> None:
-        state = self._open.get(trial.id, self._first(trial))
-        self.store.write_trial(
-            _identity(trial, self.sweep)
+    def _row(self, state: _State) -> dict[str, Any]:
+        return (
+            _identity(state.trial, self.sweep)
             | _PROVENANCE
             | ({"ray_version": None} if self.in_process else {})
-            | {"n_tasks": self.tasks[scenario_key(trial)], "status": status}
+            | {"n_tasks": self.tasks[scenario_key(state.trial)], "status": state.status}
             | {"attempts": state.attempts, "started_at": state.started_at}
-            | (_ending(outcome, state.started_at) if outcome else {})
+            | _ending(state)
         )
 
 
@@ -143,11 +164,13 @@ def _identity(trial: Trial, sweep: str) -> dict[str, Any]:
     }
 
 
-def _ending(outcome: Outcome, started_at: datetime) -> dict[str, Any]:
-    ended_at = datetime.now(UTC)
+def _ending(state: _State) -> dict[str, Any]:
+    outcome = state.outcome
+    if outcome is None or state.ended_at is None:
+        return {}
     return {
-        "ended_at": ended_at,
-        "wall_s": (ended_at - started_at).total_seconds(),
+        "ended_at": state.ended_at,
+        "wall_s": (state.ended_at - state.started_at).total_seconds(),
         "train_s": sum(report.train_s for report in outcome.reports),
         "eval_s": sum(report.eval_s for report in outcome.reports),
         "error_cause": outcome.cause,

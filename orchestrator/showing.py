@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import RenderableType
 
+from cl.metrics import METRICS
 from cl.registry import METHODS
 from orchestrator.identity import of_spec
 from results import tables
 from results.notes import causes
 from results.records import records
 from results.schema import COMPLETE
-from results.store import Store
+from results.store import SPEC, Store
 from results.summary import CellSummary, summarise
 from results.task_tables import cost_tables, task_tables
 from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
 from results.transfer_tables import transfer_tables
-from sweeps.names import PlugIns
 from sweeps.problems import SpecError
-from sweeps.spec import Spec, load_spec
+from sweeps.spec import Spec, recorded_spec
 
 (_REFERENCE,) = (name for name, entry in METHODS.items() if entry.cumulative)
 _FRESH = tuple(name for name, entry in METHODS.items() if entry.fresh)
@@ -50,8 +50,11 @@ class Shown:
         return (*self.remarks, *damage(self.store))
 
 
-def shown(store: Store, *, everything: bool = False) -> Shown:
-    """Summarise the trials that the run's spec plans now; *everything* adds those of earlier settings."""
+def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tuple(METRICS)) -> Shown:
+    """Summarise *metrics* of the trials that the run's spec plans now.
+
+    *everything* adds the trials of earlier settings.
+    """
     accuracy = store.accuracy()
     trials = _with_rows(store.trials(), accuracy)
     spec, notes = _spec_of(store)
@@ -67,6 +70,7 @@ def shown(store: Store, *, everything: bool = False) -> Shown:
     cells = summarise(
         current,
         accuracy,
+        metrics=metrics,
         scenarios=spec.scenario_labels if spec else (),
         methods=spec.method_names if spec else (),
         not_started=to_come,
@@ -82,7 +86,7 @@ def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False
     if not run.cells:
         yield "no trials yet"
     if failures := causes(run.trials):
-        yield "\n".join([*failures, f"tracebacks: column error of {run.store.paths.trials}"])
+        yield "\n".join([*failures, f"tracebacks: column error of {run.store.root}/trials"])
     if rows := _transfer(run):
         yield ""
         yield from transfer_tables(rows, width=width)
@@ -108,7 +112,7 @@ def transfer_of(run: Shown) -> list[Transfer]:
             else f"is measured against the method {REFERENCE}, of which no trial is complete; "
             f"add {REFERENCE} to the methods of the spec and run it again"
         )
-        raise NoTransfer(f"{run.store.paths.root}: forward transfer {reason}")
+        raise NoTransfer(f"{run.store.root}: forward transfer {reason}")
     return rows
 
 
@@ -126,11 +130,11 @@ def _with_rows(trials: pa.Table, accuracy: pa.Table) -> pa.Table:
 
 def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:
     """The run's spec, or None and what to say of it."""
-    if not store.paths.spec.is_file():
+    text = store.spec()
+    if text is None:
         return None, []
     try:
-        # Showing numbers runs nobody's code.
-        return load_spec(str(store.paths.spec), plug_ins=PlugIns.unseen), []
+        return recorded_spec(text, f"{store.root}/{SPEC}"), []
     except SpecError as error:  # such as data that is no longer where it was; the rows are still there
         return None, [f"Trials of all settings are shown, since the spec does not load: {error}"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,22 +18,30 @@ from cl.datasets import DataError, Dataset, load
 from cl.registry import PARAMETER_BUDGET, MLPSettings
 from cl.registry.capacity import pnn_parameters
 from cl.streams import Stream
+from orchestrator.checkpoints import Checkpoints
 from orchestrator.errors import PrepareError, ResourceError
 from orchestrator.estimate import work_of
 from orchestrator.identity import ScenarioKey, as_json, names_of, scenario_key
+from orchestrator.interruption import Interruption, interruptible
+from orchestrator.lease import held
 from orchestrator.local import run_local
 from orchestrator.progress import Progress, final_accuracy, shown
-from orchestrator.quiet import chatter_to
-from orchestrator.recording import Recorder
+from orchestrator.quiet import chatter_to, ray_log
+from orchestrator.recording import Before, Recorder
 from orchestrator.trial import check_method, check_model, model_of, stream_of
+from orchestrator.writing import PATIENCE_S, Writer
 from results.matrices import trial_matrices
 from results.schema import COMPLETE
+from results.storage import Folder
 from results.store import Store
 from sweeps.plan import Plan, data_names, plan
 from sweeps.spec import Spec, dump_spec
 from sweeps.trials import Trial
 
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
+
+# What waits to be written when a person interrupts: `ray job stop` kills after three seconds.
+LEAVE_WITHIN_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -163,8 +172,20 @@ def run_sweep(
     local: bool,
     address: str | None,
     retries: int,
+    checkpoint_every_s: float | None = 10.0,
+    patience_s: float = PATIENCE_S,
 ) -> int:
     """Run *trials*, showing progress; return how many failed.
+
+    Args:
+        prepared: the sweep.
+        trials: what is to run of it.
+        store: where the rows go.
+        local: in this process, without Ray.
+        address: the Ray cluster to join; None for one of this machine's own.
+        retries: how often a trial whose process died starts again.
+        checkpoint_every_s: seconds between a trial's checkpoints; None for none.
+        patience_s: seconds to go on trying when the storage fails.
 
     Raises:
         ResourceError: the cluster cannot be reached, or cannot run what was asked; this machine cannot.
@@ -175,35 +196,103 @@ def run_sweep(
         store.write_spec(dump_spec(prepared.spec))
         return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
-    before = store.trials().select(["trial_id", "n_tasks", "status", "attempts"])
-    accuracy = _accuracy_before(store, before, prepared.plan, trials)
+    rows = store.trials().select(["trial_id", "n_tasks", "status", "attempts"])
+    accuracy = _accuracy_before(store, rows, prepared.plan, trials)
     progress = Progress(work, names_of(prepared.plan.trials), accuracy)
-    attempts = dict(zip(before["trial_id"].to_pylist(), before["attempts"].to_pylist(), strict=True))
-    runner = _local(trials) if local else _on_ray(trials, store.paths.ray_log, address, retries)
-    with runner as (console, run), shown(progress, console) as watcher:
+    saved = store.root / "checkpoints"
+    checkpoints = None if checkpoint_every_s is None else Checkpoints(saved, checkpoint_every_s)
+    writer = Writer(patience_s, progress.storage_trouble)
+    if local:
+        _check_gpu(trials)
+    runner = _local() if local else _on_ray(trials, store.root, address, checkpoints, retries, writer)
+    with (
+        interruptible() as interruption,
+        held(store.root, on_lost=writer.abandon, notice=Console().print),
+        runner as (console, run),
+        shown(progress, console) as watcher,
+    ):
+        interruption.last_words = partial(console.show_cursor, True)
         store.write_spec(dump_spec(prepared.spec))
         recorder = Recorder(
-            store, prepared.spec.name, prepared.tasks, watcher, in_process=local, before=attempts
+            store,
+            writer,
+            prepared.spec.name,
+            prepared.tasks,
+            watcher,
+            in_process=local,
+            before=_before(store, rows, trials),
+            checkpoints=checkpoints,
         )
-        run(trials, prepared.data, recorder)
+        try:
+            run(trials, prepared.data, recorder, checkpoints, interruption)
+            writer.flush()
+        except KeyboardInterrupt:
+            if undone := writer.leave(within_s=LEAVE_WITHIN_S):
+                console.print(
+                    f"warning: the last rows of {undone} trials could not be written; they run again"
+                )
+            raise
     return recorder.failed
 
 
-Run = Callable[[Sequence[Trial], Data, Recorder], None]
+def _before(store: Store, rows: pa.Table, trials: Sequence[Trial]) -> dict[str, Before]:
+    """What earlier runs left of *trials*; *rows* are those of the trials table."""
+    todo = {trial.id for trial in trials}
+    started = {row["trial_id"]: row["attempts"] for row in rows.to_pylist() if row["trial_id"] in todo}
+    if not started:
+        return {}
+    counts = store.tasks()["trial_id"].value_counts().to_pylist()
+    tasks = {count["values"]: count["counts"] for count in counts}
+    accuracy = set(store.accuracy()["trial_id"].unique().to_pylist())
+    return {
+        trial_id: Before(attempts, tasks.get(trial_id, 0) + 1 if trial_id in accuracy else 0)
+        for trial_id, attempts in started.items()
+    }
+
+
+Run = Callable[[Sequence[Trial], Data, Recorder, Checkpoints | None, Interruption], None]
 
 
 @contextmanager
-def _local(trials: Sequence[Trial]) -> Iterator[tuple[Console, Run]]:
+def _local() -> Iterator[tuple[Console, Run]]:
+    yield Console(), run_local
+
+
+def _check_gpu(trials: Sequence[Trial]) -> None:
     if any(trial.resources.gpu for trial in trials) and not torch.cuda.is_available():
         raise ResourceError("resources: a trial asks for a GPU, but PyTorch finds none on this machine")
-    yield Console(), run_local
 
 
 @contextmanager
 def _on_ray(
-    trials: Sequence[Trial], log: Path, address: str | None, retries: int
+    trials: Sequence[Trial],
+    root: Folder,
+    address: str | None,
+    checkpoints: Checkpoints | None,
+    retries: int,
+    writer: Writer,
 ) -> Iterator[tuple[Console, Run]]:
-    from orchestrator.on_ray import connected, run_on_ray  # noqa: PLC0415 - `--local` must not need Ray
+    # `--local` must not need Ray.
+    from orchestrator.cluster import connected  # noqa: PLC0415
+    from orchestrator.liveness import watched  # noqa: PLC0415
+    from orchestrator.on_ray import run_on_ray  # noqa: PLC0415
 
-    with chatter_to(log) as console, connected(trials, address):
-        yield console, partial(run_on_ray, retries=retries)
+    storage = checkpoints.folder if checkpoints else None
+    with chatter_to(ray_log(root)) as console, connected(trials, address, storage) as warnings:
+        for warning in warnings:
+            console.print(f"warning: {warning}", highlight=False, soft_wrap=True)
+        with watched(partial(_end, console, root, writer)):
+            yield console, partial(run_on_ray, retries=retries)
+
+
+def _end(console: Console, root: Folder, writer: Writer, why: str) -> None:
+    """End this process, whose main thread may hang in a call to Ray that nothing can interrupt."""
+    writer.leave(within_s=LEAVE_WITHIN_S)
+    console.show_cursor(True)
+    console.print(
+        f"clsweep: {why}. Everything finished is in {root}; the same command continues.",
+        highlight=False,
+        soft_wrap=True,
+    )
+    console.file.flush()
+    os._exit(1)

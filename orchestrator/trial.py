@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import torch
 
@@ -12,12 +13,31 @@ from cl.datasets import Dataset
 from cl.methods import Method, make_method
 from cl.registry import ModelSettings, TrainSettings, method_entry, model_entry, model_name, plugins
 from cl.streams import Stream, make_stream
-from cl.training import TaskReport, learn
+from cl.trainer import Trainer
+from cl.training import TaskReport, learn_task, make_trainer, score_untrained
+from orchestrator.checkpoints import Checkpoints, Saved
+from results.storage import StoreError
 from sweeps.trials import Trial
 
 
-def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
-    """Run *trial* on *data*, yielding the untrained model's report and one per task.
+@dataclass(frozen=True)
+class Progress:
+    """What a trial has to say once it has learned a task."""
+
+    reports: tuple[TaskReport, ...]
+    """The untrained model's and one per task so far."""
+    checkpoint: bool
+    """Whether it has a checkpoint."""
+    trouble: str | None = None
+    """Why the last one could not be written."""
+
+
+def course_of(
+    trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None = None
+) -> Iterator[Progress]:
+    """Run *trial* on *data*, from its last checkpoint on if there is one.
+
+    Yields whenever the model has been scored: untrained, and after every task.
 
     Sets this process's torch thread count: with one thread the numbers are the same bit for bit wherever
     the trial runs on the same kind of processor.
@@ -26,8 +46,47 @@ def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
     for name, digest in trial.plug_ins.items():
         if plugins.source_digest(name) != digest:
             raise ValueError(f"the source of {name} on this machine is not that of the plan")
-    return learn(
-        stream_of(trial, data),
+    stream = stream_of(trial, data)
+    trainer, reports = _resumed(trial, stream, checkpoints)
+    kept = bool(reports)
+    if not reports:
+        reports = [score_untrained(trainer, stream)]
+        yield Progress(tuple(reports), checkpoint=False)
+    if checkpoints:
+        checkpoints.begin()
+    for task in range(len(reports) - 1, stream.n_tasks):
+        reports.append(learn_task(trainer, stream, task))
+        trouble = None
+        if checkpoints and task < stream.n_tasks - 1 and checkpoints.due():
+            try:
+                checkpoints.save(trial.id, Saved(tuple(reports), trainer.state()))
+                kept = True
+            except StoreError as error:  # the rows are what counts, and they go another way
+                trouble = str(error)
+        yield Progress(tuple(reports), kept, trouble)
+
+
+def reports_of(trial: Trial, data: Sequence[Dataset]) -> Iterator[TaskReport]:
+    """Run *trial* on *data*, yielding the untrained model's report and one per task."""
+    return (progress.reports[-1] for progress in course_of(trial, data))
+
+
+def _resumed(
+    trial: Trial, stream: Stream, checkpoints: Checkpoints | None
+) -> tuple[Trainer, list[TaskReport]]:
+    """A trainer where the trial's last checkpoint left it, and its reports; a new one without any."""
+    saved = checkpoints.latest(trial.id, trial.resources.device_type) if checkpoints else None
+    if saved:
+        trainer = _trainer_of(trial, stream)
+        with suppress(Exception):  # left by another version: the trial starts over
+            trainer.load_state(saved.trainer)
+            return trainer, list(saved.reports)
+    return _trainer_of(trial, stream), []
+
+
+def _trainer_of(trial: Trial, stream: Stream) -> Trainer:
+    return make_trainer(
+        stream,
         method_of(trial),
         model=model_of(trial),
         train=TrainSettings.model_validate(trial.train),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 from results.labels import Settings, label, order, varying
@@ -75,6 +76,7 @@ def cell_key(row: Row) -> CellKey:
     return CellKey(setting, row["method"], _canonical(row["hyperparameters"]))
 
 
+@cache
 def _canonical(text: str) -> str:
     return json.dumps(json.loads(text), sort_keys=True)
 

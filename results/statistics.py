@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import statistics as exact
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,7 +44,7 @@ class Difference:
 def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
     """Mean with a Student t interval: mean ± t_{(1+level)/2, n-1} sd / sqrt(n) (Student 1908).
 
-    Sums are exact, so the result does not depend on the order of the values.
+    Sums are rounded once, so the result does not depend on the order of the values.
 
     Raises:
         ValueError: no values, one that is not finite, or a level outside (0, 1).
@@ -61,10 +60,12 @@ def mean_interval(values: Iterable[float], level: float = 0.95) -> Interval:
         raise ValueError(f"a mean needs at least one value and only finite ones, got {sample}")
     if not 0 < level < 1:
         raise ValueError(f"level must lie between 0 and 1, got {level}")
-    n, mean = len(sample), exact.mean(sample)
+    n, least = len(sample), min(sample)
+    # Counted from the least value, equal values have no spread at all, whatever their sum is rounded to.
+    mean = least + math.fsum(value - least for value in sample) / n
     if n == 1:
         return Interval(n, mean, None, None, level)
-    sd = exact.stdev(sample)
+    sd = math.sqrt(math.fsum((value - mean) ** 2 for value in sample) / (n - 1))
     return Interval(n, mean, sd, _t_quantile(n - 1, (1 + level) / 2) * sd / math.sqrt(n), level)
 
 

@@ -120,17 +120,18 @@ def summarise(
     J = {key.setting: by_seed for key, by_seed in measured.items() if key.method == reference}
     names = CellNames(cells, scenarios=scenarios, methods=methods)
     every_seed = sorted({row["seed"] for row in rows})
+    kinds = {key: next(iter(seeds.values()))["kind"] for key, seeds in cells.items()}
+    evidence = {key: _evidence(measured[key], J.get(key.setting, {})) for key in cells}
+    found = _computed(evidence, kinds, metrics, reference)
     summaries = []
     for key in sorted(cells, key=names.position):
-        evidence = _evidence(measured[key], J.get(key.setting, {}))
-        kind = next(iter(cells[key].values()))["kind"]
         seeds = {seed: row["status"] for seed, row in cells[key].items() if row["status"]}
-        scores = {name: _score(name, kind, evidence, reference) for name in metrics}
+        scores = {name: _score(name, found[key]) for name in metrics}
         if key.method in fresh:
             scores |= {name: _NOTHING_TO_FORGET for name in _OF_FORGETTING if name in metrics}
         summaries.append(
             CellSummary(
-                **_identity(key, kind, names),
+                **_identity(key, kinds[key], names),
                 seeds=seeds,
                 missing=tuple(seed for seed in every_seed if seed not in seeds),
                 metrics={
@@ -140,7 +141,7 @@ def summarise(
                 },
                 reasons={name: score.reason for name, score in scores.items() if score.reason},
                 values={name: score.values for name, score in scores.items()},
-                matrices={seed: matrix.R for seed, matrix in evidence.items()},
+                matrices={seed: arrays.R for seed, arrays in evidence[key].items()},
                 train_s=_train_s(cells[key].values()),
             )
         )
@@ -165,7 +166,7 @@ def _to_come(columns: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class _Evidence(NamedTuple):
-    """The arrays that a seed's metrics may read."""
+    """The arrays that a seed's metrics may read, or stacks of them."""
 
     R: Array
     untrained: Array
@@ -205,25 +206,64 @@ def _evidence(measured: Mapping[int, TrialMatrix], J: Mapping[int, TrialMatrix])
     }
 
 
-def _score(name: str, kind: str, evidence: Mapping[int, _Evidence], reference: str) -> _Score:
+def _computed(
+    evidence: Mapping[CellKey, Mapping[int, _Evidence]],
+    kinds: Mapping[CellKey, str],
+    names: Sequence[str],
+    reference: str,
+) -> dict[CellKey, dict[int, dict[str, float | str]]]:
+    """The metrics of every cell by seed: a value, or why there is none.
+
+    Trials of one kind with the same holes lack the same metrics for the same reasons, so they are computed
+    together: one by one, ten thousand would take seconds.
+    """
+    found: dict[CellKey, dict[int, dict[str, float | str]]] = {
+        key: {seed: {} for seed in seeds} for key, seeds in evidence.items()
+    }
+    alike: dict[Any, list[tuple[CellKey, int, _Evidence]]] = {}
+    for key, seeds in evidence.items():
+        for seed, arrays in seeds.items():
+            alike.setdefault((kinds[key], _holes(arrays)), []).append((key, seed, arrays))
+    for (kind, _), trials in alike.items():
+        R, untrained, J = zip(*(arrays for *_, arrays in trials), strict=True)
+        stacks = _Evidence(np.array(R), np.array(untrained), None if J[0] is None else np.array(J))
+        for name in names:
+            values = _compute(name, kind, stacks, reference)
+            for (key, seed, _), value in zip(trials, values, strict=True):
+                found[key][seed][name] = value
+    return found
+
+
+def _holes(arrays: _Evidence) -> tuple[Any, ...]:
+    return tuple(array is not None and (array.shape, np.isnan(array).tobytes()) for array in arrays)
+
+
+def _compute(name: str, kind: str, stacks: _Evidence, reference: str) -> Sequence[float | str]:
+    """The metric of each trial, or for all of them why there is none."""
+    metric = METRICS[name]
+    n, T = stacks.untrained.shape
+    if "J" in metric.reads and stacks.J is None:
+        return [f"no complete {reference or 'reference'} trial with the same settings and seed"] * n
+    try:
+        values: list[float] = metric.of_each(*(getattr(stacks, array) for array in metric.reads)).tolist()
+    except UndefinedMetric as error:
+        unseen = kind == "class-il" and name in {"fwt", "fwt_gain"} and T > 1
+        return [NO_OUTPUT if unseen else str(error)] * n
+    return values
+
+
+def _score(name: str, found: Mapping[int, Mapping[str, float | str]]) -> _Score:
     """The metric of every seed that has one, and why the others have none."""
-    if not evidence:
+    if not found:
         return _Score({}, "no complete trial")
     values, reasons = {}, dict[str, list[int]]()
-    for seed, arrays in evidence.items():
-        try:
-            values[seed] = _compute(name, arrays, reference)
-        except UndefinedMetric as error:
-            unseen = kind == "class-il" and name in {"fwt", "fwt_gain"} and len(arrays.R) > 1
-            reasons.setdefault(NO_OUTPUT if unseen else str(error), []).append(seed)
-    return _Score(values, _merged(reasons, everywhere=len(evidence)))
-
-
-def _compute(name: str, arrays: _Evidence, reference: str) -> float:
-    metric = METRICS[name]
-    if "J" in metric.reads and arrays.J is None:
-        raise UndefinedMetric(f"no complete {reference or 'reference'} trial with the same settings and seed")
-    return metric.compute(*(getattr(arrays, array) for array in metric.reads))
+    for seed, metrics in found.items():
+        match metrics[name]:
+            case str() as reason:
+                reasons.setdefault(reason, []).append(seed)
+            case value:
+                values[seed] = value
+    return _Score(values, _merged(reasons, everywhere=len(found)))
 
 
 def _merged(reasons: Mapping[str, Sequence[int]], *, everywhere: int) -> str:

@@ -49,16 +49,13 @@ def summary_tables(
         return []
     scenarios = _by_scenario(cells)
 
-    def drawn(*, timed: bool) -> tuple[Style, list[Table]]:
-        return roomiest(
-            lambda style: [_table(members, metrics, style, timed=timed) for members in scenarios.values()],
-            width,
-        )
+    def drawn(style: Style, *, timed: bool = False) -> list[Table]:
+        return [_table(members, metrics, style, timed=timed) for members in scenarios.values()]
 
-    style, tables = drawn(timed=False)
+    style, tables = roomiest(drawn, width)
     if _timed(cells):
-        timed_style, timed_tables = drawn(timed=True)
-        if timed_style == style and max(map(width_of, timed_tables)) <= width:
+        timed_tables = drawn(style, timed=True)
+        if max(map(width_of, timed_tables)) <= width:
             tables = timed_tables
     no_room = "" if style.intervals else "too narrow for intervals; "
     endings = [*([""] * (len(scenarios) - 1)), no_room + legend(cells, metrics, intervals=style.intervals)]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from cl import registry
 from sweeps.sections import MethodChoice, ScenarioChoice
 from sweeps.spec import Spec
-from sweeps.trials import Resources, Trial
+from sweeps.trials import Trial
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _combinations(spec: Spec) -> list[tuple[_Combination, registry.Fit]]:
 def _trials(spec: Spec, each: _Combination, seed: int, digest: str) -> Iterator[Trial]:
     scenario, method, model = each
     # The method's wish is the more specific one.
-    resources = Resources(**{**vars(spec.resources), **scenario.resources, **method.resources})
+    resources = spec.resources.but(scenario.resources, method.resources)
     for train in spec.trains:
         yield Trial(
             scenario=scenario.scenario,

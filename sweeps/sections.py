@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
@@ -112,6 +112,8 @@ class ResourceSettings(registry.Settings):
     ] = 0.0
     threads: Annotated[int, Field(ge=1, le=MOST_THREADS)] = 1
     """Threads of torch; one is fastest for small models, and bit for bit repeatable."""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """Where a trial trains; ``auto`` is the GPU if it has any share of one."""
 
 
 def resources(section: Any, *, at: Place, problems: list[Problem]) -> ResourceSettings | None:

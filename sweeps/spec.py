@@ -78,16 +78,28 @@ def load_spec(source: str, overrides: Sequence[str] = (), *, plug_ins: PlugIns =
             the plug-ins that were to be imported.
     """
     path = _path(source)
-    try:
-        values = parse(_text(path, source))
-    except MalformedError as error:
-        raise SpecError(source, [error.problem]) from None
     # Files named on the command line over a shipped sweep lie where the person is.
     folder = Path.cwd() if path.parent == CATALOG else path.parent
-    names = Names(plug_ins)
     if plug_ins is PlugIns.imported:
         plugins.search([Path.cwd(), path.parent.absolute()])
-    return _checked(values, source, path.stem, folder, overrides, names)
+    values = _parsed(_text(path, source), source)
+    return _checked(values, source, path.stem, folder, overrides, Names(plug_ins))
+
+
+def recorded_spec(text: str, source: str) -> Spec:
+    """The sweep that a run recorded as *text*, without importing any code that it names.
+
+    Raises:
+        SpecError: anything is wrong with it; the message calls it *source*.
+    """
+    return _checked(_parsed(text, source), source, "sweep", Path(), (), Names(PlugIns.unseen))
+
+
+def _parsed(text: str, source: str) -> Any:
+    try:
+        return parse(text)
+    except MalformedError as error:
+        raise SpecError(source, [error.problem]) from None
 
 
 def dump_spec(spec: Spec) -> str:
@@ -170,7 +182,22 @@ def _checked(
     seeds = tuple(range(head.seeds)) if isinstance(head.seeds, int) else tuple(head.seeds)
     _refuse_too_many(source, seeds, scenarios, methods, models, trains)
     given = Resources(**resources.resolved())
+    _refuse_contradictions(source, given, scenarios, methods)
     return Spec(head.name, seeds, scenarios, methods, models, trains, given, names.methods, names.models)
+
+
+def _refuse_contradictions(
+    source: str, given: Resources, scenarios: Sequence[ScenarioChoice], methods: Sequence[MethodChoice]
+) -> None:
+    contradictions: dict[str, Problem] = {}
+    for scenario, method in itertools.product(scenarios, methods):
+        if text := given.but(scenario.resources, method.resources).contradiction:
+            own = [f"methods.{method.method}"] if method.resources else []
+            own += [f"scenario {scenario.scenario.label}"] if scenario.resources else []
+            whose = f" (of {' in '.join(own)})" if own else ""
+            contradictions.setdefault(text + whose, Problem(f"resources{whose}", text))
+    if contradictions:
+        raise SpecError(source, contradictions.values())
 
 
 def _refuse_too_many(source: str, *parts: Sequence[Any]) -> None:

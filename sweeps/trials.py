@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from cl.registry import Kind
 from cl.registry.plugins import SOURCE, is_plug_in
+
+# Made once: a large sweep has ten thousand ids.
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False).encode
 
 RESULTS_VERSION = 4
 """Raised whenever the same trial would give other numbers, so that old results are not taken for new."""
@@ -40,16 +44,35 @@ class Scenario:
 
 @dataclass(frozen=True)
 class Resources:
-    """What one trial is given: CPUs and (fractions of) GPUs to schedule by, and torch threads."""
+    """What one trial is given: CPUs and (fractions of) GPUs to schedule by, torch threads, and a device."""
 
     cpu: float = 1.0
     gpu: float = 0.0
     threads: int = 1
+    device: str = "auto"
 
     @property
     def device_type(self) -> str:
-        """``cuda`` if there is any share of a GPU, else ``cpu``."""
-        return "cuda" if self.gpu > 0 else "cpu"
+        """``cpu`` or ``cuda``; ``auto`` is ``cuda`` if there is any share of a GPU."""
+        if self.device == "auto":
+            return "cuda" if self.gpu > 0 else "cpu"
+        return self.device
+
+    def but(self, *wishes: Mapping[str, Any]) -> Resources:
+        """These with *wishes* in their place; a later one wins."""
+        values = vars(self).copy()
+        for wish in wishes:
+            values |= wish
+        return Resources(**values)
+
+    @property
+    def contradiction(self) -> str | None:
+        """Why a trial cannot be given this; None if it can."""
+        if self.device == "cuda" and not self.gpu:
+            return "device: cuda needs a GPU; give gpu too, such as 1 or 0.25"
+        if self.device == "cpu" and self.gpu:
+            return f"device: cpu leaves the GPU that is reserved unused; give gpu: 0 and not {self.gpu:g}"
+        return None
 
 
 @dataclass(frozen=True)
@@ -98,5 +121,4 @@ class Trial:
     @cached_property
     def id(self) -> str:
         """16 hexadecimal digits: the start of the SHA-256 of the identity as canonical JSON."""
-        text = json.dumps(self.identity(), sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return hashlib.sha256(_canonical(self.identity()).encode()).hexdigest()[:16]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -52,6 +53,18 @@ def wait_until(true: Callable[[], bool]) -> None:
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+def processes(mark: str) -> list[str]:
+    """The names of the processes whose environment says ``CLSWEEP_TEST`` and this *mark*."""
+    import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
+
+    found = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            if each.environ().get("CLSWEEP_TEST") == mark:
+                found.append(each.name())
+    return found
 
 
 def outside(more: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -1,13 +1,19 @@
 """What tests share: small data, and a word about what this machine lacks."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 
 from cl.datasets import Dataset
+
+if TYPE_CHECKING:
+    from object_storage import ObjectStorage
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
 
@@ -57,3 +63,31 @@ def blobs() -> Dataset:
     for array in (x_train, y_train, x_test, y_test):
         array.flags.writeable = False
     return Dataset(x_train, y_train, x_test, y_test, scale=1 / 255)
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[ObjectStorage]:
+    """An S3 server; whoever stops it starts it again."""
+    from object_storage import ObjectStorage  # noqa: PLC0415 - a second, and few tests need it
+
+    server = ObjectStorage()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server: ObjectStorage, monkeypatch: pytest.MonkeyPatch) -> ObjectStorage:
+    """The S3 server, with keys for it in the environment."""
+    for name, value in s3_server.ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    s3_server.requests.clear()
+    return s3_server
+
+
+@pytest.fixture(params=["local", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A folder that does not exist yet, on this machine and in an object store."""
+    if request.param == "local":
+        return str(tmp_path / "place")
+    storage = request.getfixturevalue("s3")
+    return storage.uri(f"{storage.bucket()}/place")

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from cl.registry import METHODS, MLPSettings, SplitSettings, TrainSettings
 from cl.training import Score, TaskReport
+from orchestrator.identity import ScenarioKey
 from orchestrator.outcome import Outcome
+from orchestrator.recording import Recorder, Watcher
+from orchestrator.writing import Writer
+from results.store import Store
 from sweeps.trials import Resources, Scenario, Trial
 
 
@@ -48,6 +52,13 @@ def outcome(*columns: Sequence[float | None], status: str = "running", **values:
     return Outcome(reports, status, **values)
 
 
+def recorder(
+    store: Store, tasks: Mapping[ScenarioKey, int], watcher: Watcher | None = None, **options: object
+) -> Recorder:
+    """A recorder with a writer of its own, which does not wait for storage that fails."""
+    return Recorder(store, Writer(patience_s=0), "tiny", tasks, watcher or Watching(), **options)
+
+
 class Watching:
     """A watcher that remembers what it was told."""
 
@@ -61,3 +72,7 @@ class Watching:
     def reported(self, trial: Trial, outcome: Outcome) -> None:
         """Remember the status."""
         self.told.append((trial.id, outcome.status))
+
+    def waiting(self, trial: Trial) -> None:
+        """Remember that it waits."""
+        self.told.append((trial.id, "waiting"))

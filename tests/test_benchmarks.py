@@ -76,10 +76,21 @@ def test_efficiency_compares_a_sweep_with_a_bare_pool() -> None:
     text = quick("efficiency.py")
     pool, sweep, ratio = numbers("round 0: pool # s, sweep # s, pool/sweep #", text)
     assert ratio == pytest.approx(pool / sweep, rel=0.1)
-    assert numbers("pool/sweep: # (target: at least 0.85", text) == [ratio]
+    assert numbers("pool/sweep, trials of 1 s: # (target: at least 0.85", text) == [ratio]
 
 
 def test_trial_overhead_compares_a_trial_with_bare_ray_tune() -> None:
     text = quick("trial_overhead.py")
     bare, ours = numbers("per trial: bare Ray Tune # ms, ours # ms", text)
     assert numbers("ours - bare: # ms (target: at most 15", text) == [pytest.approx(ours - bare, abs=0.2)]
+
+
+def test_scale_says_what_the_driver_costs_and_how_long_reading_takes() -> None:
+    text = quick("scale.py")
+    bare, ours = numbers("per trial: bare Ray Tune # ms, ours # ms", text)
+    assert numbers("ours - bare: # ms (target: at most 15", text) == [pytest.approx(ours - bare, abs=0.2)]
+    numbers("memory per thousand trials: # MB (target: at most 50", text)
+    for what in ("rows", "plan", "resume, without a snapshot", "show, without a snapshot"):
+        numbers(f"{what}: #", text)
+    for verb in ("resume", "show"):
+        numbers(f"{verb}, through the snapshot: # s (target: at most 2", text)

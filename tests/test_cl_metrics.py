@@ -186,6 +186,21 @@ def test_a_metric_does_not_change_the_matrix():
     assert R.tolist() == THREE
 
 
+@pytest.mark.parametrize("tasks", [2, 5, 12])
+@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
+def test_a_stack_of_matrices_gets_what_each_gets_alone_to_the_last_bit(metric, tasks):
+    random = np.random.default_rng(tasks)
+    arrays = {name: random.random((7, tasks, tasks)) for name in ("R", "J")}
+    arrays["untrained"] = random.random((7, tasks))
+    stacks = [arrays[name] for name in metric.reads]
+    assert metric.of_each(*stacks).tolist() == [metric.compute(*each) for each in zip(*stacks, strict=True)]
+
+
+def test_a_metric_of_one_matrix_refuses_a_stack():
+    with pytest.raises(ValueError, match="one matrix is expected, got 3"):
+        acc(np.ones((3, 2, 2)))
+
+
 def test_every_metric_has_a_name_of_its_own():
     assert len({metric.label for metric in METRICS.values()}) == len(METRICS)
     assert all(metric.compute.__name__ == name for name, metric in METRICS.items())

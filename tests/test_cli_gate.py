@@ -97,11 +97,10 @@ def test_an_undecided_gate_has_exit_code_1_and_says_what_would_decide():
 
 def test_two_cells_of_one_run_can_be_compared():
     assert clsweep("gate", "runs/new", "runs/new", *AGAINST_NAIVE, *GENEROUS).exit_code == 0
-    same = clsweep(
-        "gate", "runs/new", "runs/../runs/new", "--challenger-cell", "naive", "--champion-cell", "naive"
-    )
-    assert same.exit_code == 2
-    assert "is both the challenger and the champion" in same.stderr
+    for again in ("runs/new", "runs/../runs/new", f"file://{Path.cwd()}/runs/new"):
+        same = clsweep("gate", "runs/new", again, "--challenger-cell", "naive", "--champion-cell", "naive")
+        assert same.exit_code == 2
+        assert "is both the challenger and the champion" in same.stderr
 
 
 def test_the_gate_fits_eighty_columns():

@@ -11,7 +11,7 @@ from cl.registry import DATASETS, KINDS, METHODS, MODELS, STREAMS
 from cli import app
 from sweeps.spec import catalog
 
-VERBS = {"run", "plan", "show", "gate", "list"}
+VERBS = {"run", "plan", "show", "status", "check", "gate", "list"}
 
 
 def test_the_list_names_everything_that_a_spec_can():

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
+import pyarrow.compute as pc
 import pytest
 from commands import clsweep, parts, spec, store
 
@@ -36,7 +37,7 @@ def rows(text):
 def test_a_new_sweep_is_all_to_run_and_nothing_is_written():
     text = planned(spec())
     assert rows(text) == [
-        ["scenario", "method", "trials", "complete", "to", "run"],
+        ["scenario", "method", "trials", "reused", "new"],
         ["class-il/split-digits", "naive", "2", "0", "2"],
         ["joint", "2", "0", "2"],
         ["ewc", "2", "0", "2"],
@@ -65,17 +66,39 @@ def test_what_is_complete_is_not_to_run():
     assert parts() == before
 
 
-def test_failed_trials_are_to_run_and_diverged_ones_are_not():
+def test_failed_and_interrupted_trials_run_again_and_diverged_ones_do_not():
     clsweep("run", spec(), "--local")
     for row in store().trials().to_pylist():
         status = {"naive": "failed", "joint": "diverged", "ewc": "running", "replay": "complete"}
         store().write_trial(row | {"status": status[row["method"]]})
-    assert rows(planned("tiny.yaml"))[1:] == [
-        ["class-il/split-digits", "naive", "2", "0", "2"],
-        ["joint", "2", "0", "0"],
-        ["ewc", "2", "0", "2"],
-        ["replay", "2", "2", "0"],
-        ["all", "8", "2", "4"],
+    text = planned("tiny.yaml")
+    assert rows(text) == [
+        ["scenario", "method", "trials", "reused", "new", "again"],
+        ["class-il/split-digits", "naive", "2", "0", "0", "2"],
+        ["joint", "2", "2", "0", "0"],
+        ["ewc", "2", "0", "0", "2"],
+        ["replay", "2", "2", "0", "0"],
+        ["all", "8", "4", "0", "4"],
+    ]
+    assert "\nagain: 4 trials that failed or were interrupted\n" in text
+
+
+def test_what_a_changed_spec_does_not_plan_is_stale_and_the_plan_says_why():
+    clsweep("run", spec(), "--local")
+    clsweep("run", "tiny.yaml", "--local", "--set", "train.iterations=4", "--set", "seeds=1")
+    for row in store().trials().filter(pc.field("method") == "ewc").to_pylist():
+        store().write_trial(row | {"data_digest": "0123456789abcdef", "trial_id": row["trial_id"][::-1]})
+    text = planned("tiny.yaml", "--set", "methods=[naive, joint, ewc]", "--set", "seeds=1")
+    assert ["all", "3", "3", "0"] in rows(text)
+    lines = [line.rstrip() for line in text.splitlines()]
+    start = lines.index("stale: 12 trials of this run, which the spec does not plan now")
+    digest = store().trials().filter(pc.field("method") == "naive")["data_digest"][0].as_py()[:8]
+    assert sorted(lines[start + 1 :]) == [
+        "  1  train.iterations 4 -> 5, data digest 01234567 -> " + digest,
+        "  2  data digest 01234567 -> " + digest,
+        "  3  method replay is not planned",
+        "  3  seed 1 is not planned",
+        "  3  train.iterations 4 -> 5",
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import sys
 from collections import Counter
 from pathlib import Path
@@ -17,6 +16,7 @@ from commands import clsweep, column, parts, spec, store
 from cl.methods.ewc import EWC
 from cl.methods.naive import Naive
 from results.schema import ACCURACY, TASKS, TRIALS
+from results.storage import Folder, StoreError
 from sweeps.plan import plan
 from sweeps.spec import load_spec
 
@@ -72,6 +72,8 @@ def test_every_trial_leaves_all_its_rows_in_one_part_per_table():
     assert set(parts()) == {
         f"{table}/{id_}.parquet" for table in ("trials", "accuracy", "tasks") for id_ in ids
     }
+    left = sorted(path.name for path in Path("runs/tiny").iterdir())
+    assert left == ["accuracy", "sweep.yaml", "tasks", "trials"], "the lease is given back"
     cells = itertools.product(ids, [-1, 0, 1, 2], [0, 1, 2], ["test"])
     rows = zip(
         *(column(accuracy, name) for name in ("trial_id", "after_task", "eval_task", "split")), strict=True
@@ -410,7 +412,11 @@ def test_results_that_cannot_be_written_end_the_sweep_with_their_place(where):
 
 def test_a_finished_sweep_is_shown_from_storage_that_can_only_be_read(monkeypatch):
     before = clsweep("run", spec(), "--local").output
-    monkeypatch.setattr(os, "replace", None)
+
+    def refused(folder, name, _):
+        raise StoreError(f"cannot write {folder}/{name}: Read-only file system")
+
+    monkeypatch.setattr(Folder, "write", refused)
     again = clsweep("run", "tiny.yaml", "--local")
     assert again.exit_code == 0
     assert before.endswith(again.output.partition("\n")[2])

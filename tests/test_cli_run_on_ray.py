@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import signal
@@ -13,7 +12,7 @@ from uuid import uuid4
 
 import pytest
 import ray  # noqa: F401 - makes psutil importable, which comes with it
-from commands import clsweep, parts, process, spec, store, wait_until
+from commands import clsweep, parts, process, processes, spec, store, wait_until
 
 SWEEP = """
 name: tiny
@@ -106,13 +105,5 @@ def test_rays_chatter_is_in_the_log_and_only_ours_on_the_screen(interrupted, con
 
 
 def test_nothing_keeps_running(continued):
-    import psutil  # noqa: PLC0415 - see above
-
-    def ours():
-        for running in psutil.process_iter():
-            with contextlib.suppress(psutil.Error):
-                if running.environ().get("CLSWEEP_TEST") == ELSEWHERE["CLSWEEP_TEST"]:
-                    yield running.name()
-
     assert continued.code == 0
-    wait_until(lambda: not list(ours()))
+    wait_until(lambda: not processes(ELSEWHERE["CLSWEEP_TEST"]))

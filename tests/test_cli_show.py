@@ -176,9 +176,10 @@ def test_a_damaged_part_is_named_and_its_seed_is_missing():
     assert "2/3" in text
 
 
-def test_a_damaged_spec_is_named_and_the_rows_are_shown_all_the_same():
+@pytest.mark.parametrize("content", [b"seeds: [", b"PAR1\xff\xfe"])
+def test_a_damaged_spec_is_named_and_the_rows_are_shown_all_the_same(content):
     whole = shown()
-    Path("runs/tiny/sweep.yaml").write_text("seeds: [")
+    Path("runs/tiny/sweep.yaml").write_bytes(content)
     text = shown()
     assert text.startswith(whole)
     assert "runs/tiny/sweep.yaml" in text.removeprefix(whole)
@@ -250,7 +251,7 @@ def test_a_folder_that_only_has_a_spec_shows_what_is_to_come():
 
 def test_seeds_and_cells_that_have_not_started_are_counted():
     for row in store().trials().filter((pc.field("method") == "ewc") | (pc.field("seed") == 2)).to_pylist():
-        store().paths.part("trials", row["trial_id"]).unlink()
+        Path(f"runs/tiny/trials/{row['trial_id']}.parquet").unlink()
     text = shown()
     assert (text.count("2/3"), text.count("0/3")) == (4, 4)
     assert text.count("trials: 8 not started") == 2

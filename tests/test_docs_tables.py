@@ -22,7 +22,7 @@ from sweeps import sections
 from sweeps.validation import allowed
 
 ROOT = Path(__file__).parents[1]
-VERBS = ["run", "plan", "show", "gate", "list"]
+VERBS = ["run", "plan", "show", "status", "check", "gate", "list"]
 
 
 def read(page: str) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from commands import TINY
-from made import Watching, outcome, trial
+from made import outcome, recorder, trial
 
-from orchestrator.identity import columns_of, names_of, of_spec, scenario_key
-from orchestrator.recording import Recorder
+from orchestrator.identity import columns_of, names_of, of_spec, scenario_key, trial_of
 from results.schema import TRIALS, to_table
 from results.store import Store
 from sweeps.plan import plan
 from sweeps.spec import load_spec
+from sweeps.trials import Resources, Scenario
 
 
 @pytest.fixture
@@ -24,11 +25,12 @@ def recorded(tmp_path):
         (tmp_path / "tiny.yaml").write_text(TINY)
         spec = load_spec(str(tmp_path / "tiny.yaml"), overrides)
         trials = plan(spec, {("digits",): "d1g175"}).trials
-        recorder = Recorder(Store(tmp_path / "run"), "tiny", {scenario_key(t): 2 for t in trials}, Watching())
+        recording = recorder(Store(tmp_path / "run"), {scenario_key(t): 2 for t in trials})
         for each in trials:
-            recorder.started(each)
-            recorder.reported(each, outcome([0.5, None], [1.0, None], [0.5, 1.0], status="complete"))
-        return spec, recorder.store.trials()
+            recording.started(each)
+            recording.reported(each, outcome([0.5, None], [1.0, None], [0.5, 1.0], status="complete"))
+        recording.writer.flush()
+        return spec, recording.store.trials()
 
     return record
 
@@ -111,3 +113,26 @@ def test_the_columns_of_a_trial_are_columns_of_the_table(recorded):
     spec, _ = recorded()
     for each in plan(spec, {("digits",): "d"}).trials:
         assert set(columns_of(each)) <= set(TRIALS.names)
+
+
+@pytest.mark.parametrize(
+    "original",
+    [
+        trial("ewc", 3, hyperparameters={"lambda": 2.5}, lr=0.3, val_share=0.1),
+        trial(resources=Resources(cpu=2, gpu=0.5, threads=2)),
+        trial(label="task-il/explicit-a+b-c", stream="explicit"),
+        replace(trial(), method="mine.own:Pull", hyperparameters={"strength": 1, "source": "5e"}),
+        replace(
+            trial(),
+            scenario=Scenario("class-il", "my.own:Split", ("digits",), {}, "class-il/my.own:Split-digits"),
+        ),
+    ],
+)
+def test_a_row_of_the_table_has_all_that_makes_the_id(original):
+    assert trial_of(columns_of(original) | {"data_digest": original.data_digest}).id == original.id
+
+
+@pytest.mark.parametrize("settings", ["mlp", "[1]"])
+def test_settings_that_are_no_json_object_make_no_trial(settings):
+    with pytest.raises(ValueError, match=r"Expecting value|JSON object"):
+        trial_of(columns_of(trial()) | {"data_digest": "d", "model": settings})

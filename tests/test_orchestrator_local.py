@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from commands import TINY
-from made import Watching
+from commands import TINY, wait_until
+from made import Watching, recorder
 
 from cl.datasets import content_digest
 from cl.methods.naive import Naive
 from cl.registry import METHODS
 from orchestrator.local import run_local
 from orchestrator.outcome import outcomes_of
-from orchestrator.recording import Recorder
 from orchestrator.sweep import prepare
 from results.store import Store
 from sweeps.spec import load_spec
@@ -47,9 +46,12 @@ def store(tmp_path):
 
 
 def run(prepared, store, watcher=None):
-    recorder = Recorder(store, "tiny", prepared.tasks, watcher or Watching(), in_process=True)
-    run_local(prepared.plan.trials, prepared.data, recorder)
-    return recorder
+    recording = recorder(store, prepared.tasks, watcher, in_process=True)
+    try:
+        run_local(prepared.plan.trials, prepared.data, recording)
+    finally:
+        recording.writer.flush()
+    return recording
 
 
 def test_trials_run_in_the_order_of_the_plan_one_outcome_per_task(prepared, store):
@@ -67,7 +69,7 @@ def test_the_part_of_a_trial_is_there_while_others_run(prepared, store):
         def started(self, trial):
             super().started(trial)
             if trial is second:
-                assert store.statuses() == {first.id: "complete", second.id: "running"}
+                wait_until(lambda: store.statuses() == {first.id: "complete", second.id: "running"})
                 assert set(store.accuracy()["trial_id"].to_pylist()) == {first.id}
                 assert store.accuracy().num_rows == 12
                 assert store.tasks().num_rows == 3
@@ -112,7 +114,7 @@ def test_an_exception_in_a_method_ends_its_trial_only(prepared, store, monkeypat
         raise MemoryError
 
     monkeypatch.setattr(Naive, "gradient", broken)
-    recorder = run(prepared(), store)
+    recording = run(prepared(), store)
     ended = {row["method"]: row for row in store.trials().to_pylist()}
     assert {method: row["status"] for method, row in ended.items()} == {
         "naive": "failed",
@@ -121,7 +123,7 @@ def test_an_exception_in_a_method_ends_its_trial_only(prepared, store, monkeypat
         "replay": "complete",
     }
     assert ended["naive"]["error_cause"] == "MemoryError"
-    assert recorder.failed == 2
+    assert recording.failed == 2
 
 
 def test_a_diverged_trial_says_where(prepared):

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 import ray
 from commands import TINY, process, spec, store, wait_until
-from made import Watching
+from made import Watching, recorder
 
 from cl.datasets import content_digest
 from cl.registry import METHODS
+from orchestrator.checkpoints import Checkpoints
+from orchestrator.cluster import connected
 from orchestrator.errors import ResourceError
 from orchestrator.local import run_local
-from orchestrator.on_ray import connected, run_on_ray
-from orchestrator.recording import Recorder
+from orchestrator.on_ray import run_on_ray
 from orchestrator.sweep import prepare
+from results.storage import Folder
 from results.store import Store
 from sweeps.spec import load_spec
 
@@ -70,11 +72,21 @@ def here(tmp_path, monkeypatch):
 
 
 def run(text, watcher=None, retries=2, name="on-ray"):
-    """Run a sweep on the cluster; its store and recorder."""
+    """Run a sweep on the cluster, saving each trial after every task; its store and recorder."""
     prepared = prepare(load_spec(spec(text)))
-    recorder = Recorder(Store(name), "tiny", prepared.tasks, watcher or Watching())
-    run_on_ray(prepared.plan.trials, prepared.data, recorder, retries=retries)
-    return prepared, recorder
+    checkpoints = Checkpoints(Folder.at("checkpoints"), every_s=0)
+    recording = recorder(Store(name), prepared.tasks, watcher)
+    run_on_ray(prepared.plan.trials, prepared.data, recording, checkpoints, retries=retries)
+    recording.writer.flush()
+    return prepared, recording
+
+
+def run_here(prepared):
+    """The store of the same sweep, run in this process and undisturbed."""
+    recording = recorder(Store("here"), prepared.tasks, in_process=True)
+    run_local(prepared.plan.trials, prepared.data, recording)
+    recording.writer.flush()
+    return recording.store
 
 
 def workers():
@@ -91,13 +103,12 @@ def test_a_sweep_on_ray_equals_the_same_in_this_process_bit_for_bit(monkeypatch)
     put, references = ray.put, []
     monkeypatch.setattr(ray, "put", lambda value: references.append(put(value)) or references[-1])
     prepared, on_ray = run(EVERY_METHOD_AND_KIND)
-    here = Recorder(Store("here"), "tiny", prepared.tasks, Watching(), in_process=True)
-    run_local(prepared.plan.trials, prepared.data, here)
+    here = run_here(prepared)
     trials = 3 * len(METHODS) - 4  # pnn and packnet need task ids, which two kinds do not have
     assert Counter(on_ray.store.statuses().values()) == {"complete": trials}
     assert on_ray.store.accuracy().num_rows == trials * 2 * 3 * 4, "test and validation, T (T + 1)"
-    assert on_ray.store.accuracy().equals(here.store.accuracy())
-    losses = [(row["trial_id"], row["task"], row["loss"]) for row in here.store.tasks().to_pylist()]
+    assert on_ray.store.accuracy().equals(here.accuracy())
+    losses = [(row["trial_id"], row["task"], row["loss"]) for row in here.tasks().to_pylist()]
     assert [(r["trial_id"], r["task"], r["loss"]) for r in on_ray.store.tasks().to_pylist()] == losses
 
     [[digits]] = prepared.data.values()
@@ -106,49 +117,96 @@ def test_a_sweep_on_ray_equals_the_same_in_this_process_bit_for_bit(monkeypatch)
 
 
 class Killing(Watching):
-    """Kills the worker of certain trials, by seed, as often as told, after their first task."""
+    """Kills the worker of certain trials, by seed, as often as told, each time they have learned a task."""
 
     def __init__(self, times):
         super().__init__()
         self.times = dict(times)
+        self.begun_with = {}
+        """By seed, the tasks learned in the first report after each start."""
+
+    def started(self, trial):
+        """Expect the first report."""
+        super().started(trial)
+        self.begun_with.setdefault(trial.seed, []).append(None)
 
     def reported(self, trial, outcome):
         """Kill the workers if it is time."""
         super().reported(trial, outcome)
+        if self.begun_with[trial.seed][-1] is None:
+            self.begun_with[trial.seed][-1] = len(outcome.reports) - 1
         if outcome.status == "running" and self.times.get(trial.seed, 0):
             self.times[trial.seed] -= 1
             for worker in workers():
                 worker.kill()
 
 
-def test_a_trial_whose_worker_is_killed_is_retried_and_beyond_that_has_failed():
-    # Each trial takes all CPUs, so that only one runs and the worker that is killed is its own.
+def one_at_a_time():
+    """A sweep of naive whose trials take all CPUs each, so that the worker that is killed is its own."""
     cpus = ray.cluster_resources()["CPU"]
-    one_at_a_time = TINY.replace("seeds: 2", "seeds: 3") + f"resources: {{cpu: {cpus}}}\n"
-    one_at_a_time = one_at_a_time.replace(
-        "methods: [naive, joint, ewc, replay: {buffer_size: 50}]", "methods: [naive]"
+    return TINY.replace("seeds: 2", "seeds: 3").replace(
+        "methods: [naive, joint, ewc, replay: {buffer_size: 50}]",
+        f"methods: [naive]\nresources: {{cpu: {cpus}}}",
     )
-    prepared, recorder = run(one_at_a_time, Killing({0: 1, 1: 99}), retries=1)
-    rows = {row["seed"]: row for row in recorder.store.trials().to_pylist()}
+
+
+def matrix(store, seed):
+    return [row for row in store.accuracy().to_pylist() if row["seed"] == seed]
+
+
+def test_a_trial_whose_worker_is_killed_goes_on_at_its_next_task_and_beyond_its_retries_has_failed():
+    killing = Killing({0: 2, 1: 99})
+    prepared, recording = run(one_at_a_time(), killing, retries=2)
+    rows = {row["seed"]: row for row in recording.store.trials().to_pylist()}
     assert {seed: (row["status"], row["attempts"]) for seed, row in rows.items()} == {
-        0: ("complete", 2),
+        0: ("complete", 3),
+        1: ("complete", 3),
+        2: ("complete", 1),
+    }, "three tasks, of which two can be followed by a loss"
+    assert killing.begun_with == {0: [1, 2, 3], 1: [1, 2, 3], 2: [1]}, "no task is learned twice"
+    here = run_here(prepared)
+    assert recording.store.accuracy().equals(here.accuracy()), "each row once, and as if nothing had happened"
+
+
+def test_a_trial_whose_worker_dies_more_often_than_is_retried_has_failed_and_the_sweep_goes_on():
+    prepared, recording = run(one_at_a_time(), Killing({1: 99}), retries=1)
+    rows = {row["seed"]: row for row in recording.store.trials().to_pylist()}
+    assert {seed: (row["status"], row["attempts"]) for seed, row in rows.items()} == {
+        0: ("complete", 1),
         1: ("failed", 2),
         2: ("complete", 1),
     }
-    assert recorder.failed == 1
-    assert "died" in rows[1]["error_cause"]
-    assert rows[1]["error"]
-    here = Recorder(Store("here"), "tiny", prepared.tasks, Watching())
-    run_local(prepared.plan.trials, prepared.data, here)
+    assert recording.failed == 1
+    assert rows[1]["error_cause"] == "the trial's process died"
+    assert "worker process has died" in rows[1]["error"]
+    here = run_here(prepared)
+    assert matrix(recording.store, 1) == matrix(here, 1)[:9], "up to the second task"
 
-    def matrix(store, seed):
-        return [row for row in store.accuracy().to_pylist() if row["seed"] == seed]
 
-    assert matrix(recorder.store, 0) == matrix(here.store, 0), "each row once, and as if nothing had happened"
-    assert matrix(recorder.store, 2) == matrix(here.store, 2)
-    assert matrix(recorder.store, 1) == matrix(here.store, 1)[:6], (
-        "the untrained model's and the first task's"
-    )
+def test_a_trial_that_waits_for_its_next_process_is_not_counted_as_running():
+    killing = Killing({0: 1})
+    run(one_at_a_time(), killing)
+    [first, *_] = killing.told
+    told = [word for trial_id, word in killing.told if trial_id == first[0]]
+    assert told == ["started", "running", "waiting", "started", "running", "complete"]
+
+
+def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
+    import psutil  # noqa: PLC0415 - see above
+
+    mine = psutil.Process()
+    listening = [
+        connection.laddr.ip
+        for process in mine.children(recursive=True)
+        for connection in process.net_connections("inet")
+        if connection.status == psutil.CONN_LISTEN
+    ]
+    assert len(listening) >= 4
+    assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+
+
+def test_rays_token_can_be_read_by_its_owner_only():
+    assert (Path.home() / ".ray/auth_token").stat().st_mode & 0o077 == 0
 
 
 def test_a_command_joins_the_cluster_and_records_every_ending(cluster):
@@ -187,13 +245,15 @@ def test_a_termination_signal_keeps_what_is_finished_and_says_how_to_continue(cl
 
 
 def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
-    Path("runs/tiny").mkdir(parents=True)
+    slow = spec(TINY.replace("iterations: 5", "iterations: 300"))
+    running = process("run", slow, "--address", cluster, "--patience", "1", RAY_AUTH_MODE="token")
+    wait_until(lambda: "complete" in store().statuses().values())
+    Path("runs/tiny/accuracy").rename("elsewhere")
     Path("runs/tiny/accuracy").write_text("a file where a folder should be")
-    running = process("run", spec(), "--address", cluster, RAY_AUTH_MODE="token")
     out, err = running.communicate(timeout=100)
     assert running.returncode == 1, err
     assert "clsweep: cannot write runs/tiny/accuracy/" in err
-    assert "the same command continues" in err
+    assert "Every trial that was reported as done is safe; the same command continues." in err
     assert "Traceback" not in out + err
 
 
@@ -201,7 +261,6 @@ def test_rows_that_cannot_be_written_end_the_sweep_with_their_place(cluster):
     ("address", "message"),
     [
         ("127.0.0.1:1", r"no Ray cluster at '127.0.0.1:1': .*refused"),
-        ("ray://127.0.0.1:10001", "Ray Client is not supported"),
     ],
 )
 def test_a_cluster_that_cannot_be_joined_is_refused_at_once(address, message):

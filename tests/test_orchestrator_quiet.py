@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from commands import outside
 
-from orchestrator.quiet import chatter_to
+from orchestrator.quiet import chatter_to, ray_log
+from results.storage import Folder
 from results.store import StoreError
 
 CHATTY = """
@@ -62,6 +64,17 @@ def test_a_log_that_cannot_be_written_is_named_before_anything_is_sent_there(tmp
     log = tmp_path / "file" / "ray.log"
     with pytest.raises(StoreError, match=rf"^cannot write {log}: "), chatter_to(log):
         pass
+
+
+@pytest.mark.parametrize(
+    ("run", "log"),
+    [
+        ("some where/x", "some where/x/ray.log"),
+        ("s3://key:secret@bucket/sweeps/x?region=eu-north-1", "runs/x/ray.log"),
+    ],
+)
+def test_the_log_lies_with_the_rows_or_on_this_machine_if_they_are_elsewhere(run, log):
+    assert ray_log(Folder.at(run)) == Path(log)
 
 
 def test_no_file_stays_open(tmp_path):

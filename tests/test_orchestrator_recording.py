@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 
+import made
 import pytest
-from made import Watching, outcome, trial
+from made import outcome, trial
 
+from orchestrator.checkpoints import Checkpoints
 from orchestrator.identity import scenario_key
-from orchestrator.recording import WRITE_WITHIN_S, Recorder, missing
+from orchestrator.recording import WRITE_WITHIN_S, Before, missing
+from results.storage import Folder, StoreError
 from results.store import Store
 
 TRIAL = trial()
@@ -23,16 +27,37 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def recorder(store):
-    return Recorder(store, "mine", {scenario_key(TRIAL): 2}, Watching())
+def recording(store):
+    """Makes recorders of the trial, one for each run; whatever they were told is on disk in the end."""
+    recorders = []
+
+    def make(**options):
+        recorders.append(made.recorder(store, {scenario_key(TRIAL): 2}, **options))
+        return recorders[-1]
+
+    yield make
+    for each in recorders:
+        each.writer.flush()
+
+
+@pytest.fixture
+def recorder(recording):
+    return recording()
 
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A monotonic clock that moves only when told to."""
+    """The writer's clock, which moves only when told to."""
     time = SimpleNamespace(now=1000.0)
-    monkeypatch.setattr("orchestrator.recording.time", SimpleNamespace(monotonic=lambda: time.now))
+    monkeypatch.setattr("orchestrator.writing.time", SimpleNamespace(monotonic=lambda: time.now))
     return time
+
+
+def write_what_is_due(recorder):
+    """Return once the writer has written what is due, and nothing else."""
+    written = threading.Event()
+    recorder.writer.put("last of all", written.set)
+    assert written.wait(timeout=60)
 
 
 def row(store):
@@ -45,8 +70,10 @@ def columns_recorded(store):
     return sorted(set(store.accuracy()["after_task"].to_pylist()))
 
 
-def test_a_trial_is_on_disk_as_running_from_its_start(recorder, store):
+def test_a_trial_is_on_disk_as_running_within_seconds_of_its_start(recorder, store, clock):
     recorder.started(TRIAL)
+    clock.now += WRITE_WITHIN_S
+    write_what_is_due(recorder)
     assert row(store)["status"] == "running"
     assert row(store)["ended_at"] is None
     assert row(store)["wall_s"] is None
@@ -58,47 +85,46 @@ def test_a_report_is_on_disk_within_seconds_while_the_trial_goes_on(recorder, st
     recorder.reported(TRIAL, outcome(UNTRAINED))
     clock.now += WRITE_WITHIN_S / 2
     recorder.reported(TRIAL, RUNNING)
-    recorder.write_waiting()
+    write_what_is_due(recorder)
     assert columns_recorded(store) == []
     clock.now += WRITE_WITHIN_S / 2
-    recorder.write_waiting()
+    write_what_is_due(recorder)
     assert row(store)["status"] == "running"
     assert columns_recorded(store) == [-1, 0]
     assert store.tasks()["task"].to_pylist() == [0]
 
 
-def test_what_is_on_disk_is_not_written_again(recorder, store, clock):
+def test_what_is_on_disk_is_not_written_again(recorder, store):
     recorder.started(TRIAL)
     recorder.reported(TRIAL, RUNNING)
-    recorder.write_waiting(for_s=0)
-    store.paths.part("accuracy", TRIAL.id).unlink()
-    clock.now += 2 * WRITE_WITHIN_S
-    recorder.write_waiting()
-    assert columns_recorded(store) == []
+    recorder.writer.flush()
+    (store.root / "accuracy").remove(f"{TRIAL.id}.parquet")
     recorder.reported(TRIAL, RUNNING)
-    clock.now += 2 * WRITE_WITHIN_S
-    recorder.write_waiting()
-    assert columns_recorded(store) == [-1, 0]
-
-
-def test_quick_reports_are_written_together_at_the_end(recorder, store):
-    recorder.started(TRIAL)
-    recorder.reported(TRIAL, RUNNING)
+    recorder.writer.flush()
     assert columns_recorded(store) == []
     recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
     assert columns_recorded(store) == [-1, 0, 1]
 
 
-def test_in_process_a_report_is_on_disk_at_once(store):
-    recorder = Recorder(store, "mine", {scenario_key(TRIAL): 2}, Watching(), in_process=True)
+@pytest.mark.usefixtures("clock")
+def test_quick_reports_are_written_together_and_at_once_when_the_trial_ends(recorder, store, monkeypatch):
+    written = []
+    monkeypatch.setattr(store, "write_accuracy", lambda _, rows: written.append(len(rows)))
     recorder.started(TRIAL)
     recorder.reported(TRIAL, RUNNING)
-    assert columns_recorded(store) == [-1, 0]
+    write_what_is_due(recorder)
+    assert written == []
+    recorder.reported(TRIAL, COMPLETE)
+    write_what_is_due(recorder)
+    assert written == [6]
+    assert row(store)["status"] == "complete"
 
 
 def test_a_complete_trial_has_its_matrix_and_where_it_ran(recorder, store):
     recorder.started(TRIAL)
     recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
     ended = row(store)
     assert (ended["status"], ended["attempts"], ended["host"], ended["cpu_model"]) == (
         "complete",
@@ -121,41 +147,69 @@ def test_a_complete_trial_has_its_matrix_and_where_it_ran(recorder, store):
 
 def test_a_report_that_comes_twice_leaves_each_row_once(recorder, store):
     recorder.started(TRIAL)
-    recorder.reported(TRIAL, RUNNING)
-    recorder.reported(TRIAL, RUNNING)
-    recorder.reported(TRIAL, COMPLETE)
+    for each in (RUNNING, RUNNING, COMPLETE):
+        recorder.reported(TRIAL, each)
+        recorder.writer.flush()
     assert store.accuracy().num_rows == 6
     assert store.tasks().num_rows == 2
 
 
 def test_a_trial_that_starts_over_has_an_attempt_more_and_the_time_of_the_last(recorder, store):
     recorder.started(TRIAL)
+    recorder.writer.flush()
     first = row(store)["started_at"]
     recorder.reported(TRIAL, RUNNING)
     recorder.started(TRIAL)
+    recorder.writer.flush()
     assert (row(store)["status"], row(store)["attempts"]) == ("running", 2)
     assert row(store)["started_at"] > first
     recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
     assert (row(store)["status"], row(store)["attempts"]) == ("complete", 2)
     assert store.accuracy().num_rows == 6
 
 
-def test_attempts_of_earlier_runs_count(store):
-    recorder = Recorder(
-        store, "mine", {scenario_key(TRIAL): 2}, Watching(), before={TRIAL.id: 2, "another": 7}
-    )
+def test_attempts_of_earlier_runs_count(recording, store):
+    recorder = recording(before={TRIAL.id: Before(attempts=2), "another": Before(attempts=7)})
     recorder.started(TRIAL)
+    recorder.writer.flush()
     assert row(store)["attempts"] == 3
     recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
     assert row(store)["attempts"] == 3
 
 
-def test_a_trial_that_is_repeated_and_lost_at_once_keeps_no_rows_of_before(recorder, store):
+@pytest.mark.parametrize("same_run", [True, False])
+def test_what_is_on_disk_is_never_replaced_by_less(recording, store, same_run):
+    first = recording()
+    first.started(TRIAL)
+    first.reported(TRIAL, RUNNING)
+    first.writer.flush()
+    recorder = first if same_run else recording(before={TRIAL.id: Before(attempts=1, reports=2)})
     recorder.started(TRIAL)
-    recorder.reported(TRIAL, COMPLETE)
-    recorder.started(TRIAL)
+    recorder.reported(TRIAL, outcome(UNTRAINED))
+    recorder.writer.flush()
+    assert columns_recorded(store) == [-1, 0]
     recorder.lost(TRIAL, "out of memory")
-    assert (row(store)["status"], store.accuracy().num_rows, store.tasks().num_rows) == ("failed", 0, 0)
+    recorder.writer.flush()
+    assert (row(store)["status"], row(store)["attempts"]) == ("failed", 2)
+    assert columns_recorded(store) == [-1, 0]
+    assert store.tasks()["task"].to_pylist() == [0]
+
+
+def test_a_trial_that_is_repeated_by_another_run_replaces_its_rows_once_it_has_as_many(recording, store):
+    recorder = recording()
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
+    recorder = recording(before={TRIAL.id: Before(attempts=1, reports=3)})
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, outcome(UNTRAINED, [0.8, None]))
+    recorder.writer.flush()
+    assert sorted(store.accuracy()["accuracy"].drop_null().to_pylist()) == [0.4, 0.5, 0.9, 1.0]
+    recorder.reported(TRIAL, outcome(UNTRAINED, [0.8, None], [0.3, 0.7], status="complete"))
+    recorder.writer.flush()
+    assert sorted(store.accuracy()["accuracy"].drop_null().to_pylist()) == [0.3, 0.5, 0.7, 0.8]
 
 
 def test_a_lost_trial_has_failed_with_its_cause_and_keeps_what_it_reported(recorder, store):
@@ -163,6 +217,7 @@ def test_a_lost_trial_has_failed_with_its_cause_and_keeps_what_it_reported(recor
     recorder.reported(TRIAL, RUNNING)
     recorder.started(TRIAL)
     recorder.lost(TRIAL, "Traceback\n  somewhere\nActorDiedError: killed\n")
+    recorder.writer.flush()
     ended = row(store)
     assert (ended["status"], ended["attempts"]) == ("failed", 2)
     assert ended["error_cause"] == "ActorDiedError: killed"
@@ -174,6 +229,7 @@ def test_a_lost_trial_has_failed_with_its_cause_and_keeps_what_it_reported(recor
 def test_a_trial_that_was_lost_before_it_reported_anything_has_failed(recorder, store):
     recorder.started(TRIAL)
     recorder.lost(TRIAL, "out of memory")
+    recorder.writer.flush()
     assert (row(store)["status"], row(store)["error_cause"]) == ("failed", "out of memory")
 
 
@@ -202,8 +258,41 @@ def test_a_trial_says_complete_only_after_its_rows_are_there(recorder, store, mo
 
     monkeypatch.setattr(store, "write_trial", watched)
     recorder.started(TRIAL)
+    recorder.writer.flush()
     recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
     assert seen == [("running", 0, 0), ("complete", 6, 2)]
+
+
+def test_a_trial_does_not_say_complete_if_its_rows_cannot_be_written(store, monkeypatch):
+    def refused(*_):
+        raise StoreError("cannot write: the disk is full")
+
+    monkeypatch.setattr(store, "write_tasks", refused)
+    recorder = made.recorder(store, {scenario_key(TRIAL): 2})
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, COMPLETE)
+    with pytest.raises(StoreError, match="the disk is full"):
+        recorder.writer.flush()
+    assert store.statuses() == {}
+
+
+@pytest.mark.parametrize(("status", "kept"), [("complete", False), ("diverged", False), ("failed", True)])
+def test_checkpoints_are_removed_with_the_end_of_a_trial_that_will_not_go_on(
+    recording, tmp_path, status, kept
+):
+    folder = Folder.at(tmp_path / "checkpoints")
+    for trial_id in (TRIAL.id, "another"):
+        (folder / trial_id).write("000000-d1g357.pt", b"weights")
+    recorder = recording(checkpoints=Checkpoints(folder))
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, outcome(UNTRAINED, FIRST, checkpoint=True))
+    recorder.writer.flush()
+    assert folder.has(TRIAL.id)
+    recorder.reported(TRIAL, outcome(UNTRAINED, FIRST, status=status, checkpoint=True))
+    recorder.writer.flush()
+    assert folder.has(TRIAL.id) == kept
+    assert folder.has("another")
 
 
 STATUSES = ("complete", "failed", "running", "diverged", "stopped")

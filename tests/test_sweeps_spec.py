@@ -555,7 +555,7 @@ def test_the_dump_shows_every_default_and_keeps_grids_readable(written):
             "clip_norm: 1.0,"
         ),
         "  val_share: 0.0, reset_optimizer: true}",
-        "resources: {cpu: 1.0, gpu: 0.0, threads: 1}",
+        "resources: {cpu: 1.0, gpu: 0.0, threads: 1, device: auto}",
     ]
 
 

@@ -1,6 +1,7 @@
 """Continual-learning metrics: functions of the accuracy matrix, the tracker that fills it, and the gate."""
 
 from cl.metrics.gate import Gate, GateResult, GateVerdict, evaluation_gates, passes_evaluation_gate
+from cl.metrics.layout import matrix_text
 from cl.metrics.matrix import (
     METRICS,
     Metric,
@@ -15,7 +16,6 @@ from cl.metrics.matrix import (
     intransigence,
     intransigence_proxy,
     learning_accuracy,
-    matrix_text,
     worst_task_accuracy,
 )
 from cl.metrics.tracker import CLMetrics, CLMetricsTracker

@@ -11,7 +11,8 @@ from typing import SupportsFloat, SupportsIndex, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from cl.metrics.matrix import METRICS, UndefinedMetric, matrix_text
+from cl.metrics.layout import matrix_text
+from cl.metrics.matrix import METRICS, UndefinedMetric
 
 __all__ = ["CLMetrics", "CLMetricsTracker"]
 
