@@ -46,20 +46,20 @@ def proven(nodes: Sequence[Mapping[str, Any]], storage: Folder | None) -> list[s
     """
     with _mark(storage, len(nodes)) as mark:
         hosts = [f"{node['NodeManagerHostname']} ({node['NodeManagerAddress']})" for node in nodes]
-        answers = dict(zip(hosts, _asked(nodes, hosts, storage, mark), strict=True))
-        troubles = {
-            host: trouble
-            for position, (host, answer) in enumerate(answers.items())
+        answers = _asked(nodes, hosts, storage, mark)
+        troubles = [
+            f"{host}: {trouble}"
+            for position, (host, answer) in enumerate(zip(hosts, answers, strict=True))
             if (trouble := answer.trouble or _unseen(storage, _of_node(mark, position)))
-        }
+        ]
     if troubles:
-        lines = "\n  ".join(f"{host}: {trouble}" for host, trouble in troubles.items())
+        lines = "\n  ".join(troubles)
         raise ResourceError(
             f"not every machine of the cluster can use {storage}, where trials keep their checkpoints:\n  "
             f"{lines}\nGive a --storage that all of them share, such as a network folder or s3://..., or "
             "--no-checkpoints if a trial that is interrupted may start over."
         )
-    return list(_warnings(list(answers.values())))
+    return list(_warnings(answers))
 
 
 def _warnings(answers: Sequence[_Answer]) -> Iterator[str]:

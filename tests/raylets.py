@@ -65,6 +65,7 @@ def raylets(*, dashboard: bool = False) -> Iterator[Raylets]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
+        cwd=folder,
         env={**os.environ, **QUICK, "RAY_TMPDIR": folder},
     )
     with holding as process:  # which closes its input at the end, and waits for it
