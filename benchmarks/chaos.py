@@ -68,7 +68,7 @@ SHORT = (
         methods=("naive", "ewc", "replay", "packnet"),
         tasks=3,
         units=64,
-        iterations=600,
+        iterations=1500,
         faults={"driver": 1, "S3 server cut off": 1},
     ),
 )

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial, wraps
 from typing import Any
+from unittest.mock import patch
 
 import cli
 from cl.datasets import Dataset
@@ -60,7 +61,7 @@ def obey(full: str) -> None:
             raise StoreError(f"cannot write {self}/{name}: {os.strerror(errno.ENOSPC)}")
         write(self, name, content)
 
-    setattr(Folder, "write", refusing)  # noqa: B010 - mypy rightly forbids the assignment
+    patch.object(Folder, "write", refusing).start()
 
 
 def main() -> None:
@@ -74,7 +75,7 @@ def main() -> None:
 
         obey(full)
         observed = partial(on_ray.run_on_ray, run=partial(watched, traces, full))
-        setattr(on_ray, "run_on_ray", observed)  # noqa: B010 - the same
+        patch.object(on_ray, "run_on_ray", observed).start()
     cli.main()
 
 

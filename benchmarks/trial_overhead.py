@@ -40,7 +40,7 @@ WARM = 20
 TARGET_MS = 15.0
 
 
-class Ends(tune.Callback):  # type: ignore[misc]
+class Ends(tune.Callback):  # type: ignore[misc]  # Ray has no types
     """Notes when the trials of bare Ray Tune end, in seconds."""
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class Silent:
         """Show nothing."""
 
 
-class EmptySteps(tune.Trainable):  # type: ignore[misc]
+class EmptySteps(tune.Trainable):  # type: ignore[misc]  # Ray has no types
     """Five steps that do nothing."""
 
     def setup(self, config: dict[str, Any]) -> None:

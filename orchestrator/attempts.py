@@ -30,7 +30,7 @@ class Listener(Protocol):
         """It will not, since its process died too often."""
 
 
-class Attempts(FIFOScheduler):  # type: ignore[misc]
+class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
     """First in, first out, with a limit on the failures that are a trial's own.
 
     Args:

@@ -21,7 +21,7 @@ class Interruption:
 
     def __init__(self) -> None:
         self.requested = False
-        self.last_words: Callable[[], object] = bool
+        self.last_words: Callable[[], object] = lambda: None
         self._deferred = False
 
     def take(self, number: int, frame: FrameType | None) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 
 from cl.datasets import Dataset
 from orchestrator.checkpoints import Checkpoints
-from orchestrator.interruption import Interruption
 from orchestrator.outcome import outcomes_of
 from orchestrator.recording import Recorder
 from sweeps.trials import Trial
@@ -17,13 +16,8 @@ def run_local(
     data: Mapping[tuple[str, ...], Sequence[Dataset]],
     recorder: Recorder,
     checkpoints: Checkpoints | None = None,
-    interruption: Interruption | None = None,
 ) -> None:
-    """Run *trials* in order, recording each task as it is learned.
-
-    A signal may end a step in the middle, so *interruption* need not be asked.
-    """
-    del interruption
+    """Run *trials* in order, recording each task as it is learned."""
     for trial in trials:
         recorder.started(trial)
         for outcome in outcomes_of(trial, data[trial.scenario.data], checkpoints):

@@ -43,7 +43,7 @@ MOST_AT_ONCE, ROUND = 2000, 1000
 Data = Mapping[tuple[str, ...], Sequence[Dataset]]
 
 
-class TrialActor(tune.Trainable):  # type: ignore[misc]
+class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray has no types
     """A warm process that runs one trial after another.
 
     `setup` and `reset_config` only assign, since spare actors run them too; the first `step` builds.
@@ -91,7 +91,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         }
 
 
-class _Rows(tune.Callback):  # type: ignore[misc]
+class _Rows(tune.Callback):  # type: ignore[misc]  # Ray has no types
     """Hands what Tune hears from trials to the recorder.
 
     A callback that raises ends the sweep at an arbitrary point, so a failure to record is kept and raised
@@ -148,8 +148,8 @@ def run_on_ray(
     data: Data,
     recorder: Recorder,
     checkpoints: Checkpoints | None = None,
-    interruption: Interruption | None = None,
     *,
+    interruption: Interruption | None = None,
     retries: int = 2,
     run: Run = outcomes_of,
 ) -> None:

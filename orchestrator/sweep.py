@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -152,15 +152,15 @@ def _growth(trial: Trial, stream: Stream) -> Iterator[str]:
 
 
 def _accuracy_before(
-    store: Store, before: pa.Table, planned: Plan, todo: Sequence[Trial]
+    before: pa.Table, accuracy: pa.Table, planned: Plan, todo: Sequence[Trial]
 ) -> dict[str, float | None]:
-    """The final accuracy of the planned trials that earlier runs completed; *before* are their rows."""
+    """The final accuracy of the planned trials that earlier runs completed, from the rows of both tables."""
     ids = {trial.id for trial in planned.trials} - {trial.id for trial in todo}
     tasks = {row["trial_id"]: row["n_tasks"] for row in before.to_pylist() if row["status"] == COMPLETE}
     known = {trial_id: n_tasks for trial_id, n_tasks in tasks.items() if trial_id in ids}
     if not known:
         return {}
-    matrices = trial_matrices(known, store.accuracy())
+    matrices = trial_matrices(known, accuracy)
     return {trial_id: final_accuracy(matrix.R) for trial_id, matrix in matrices.items()}
 
 
@@ -197,18 +197,22 @@ def run_sweep(
         return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
     rows = store.trials().select(["trial_id", "n_tasks", "status", "attempts"])
-    accuracy = _accuracy_before(store, rows, prepared.plan, trials)
-    progress = Progress(work, names_of(prepared.plan.trials), accuracy)
-    saved = store.root / "checkpoints"
-    checkpoints = None if checkpoint_every_s is None else Checkpoints(saved, checkpoint_every_s)
+    accuracy = store.accuracy()
+    known = _accuracy_before(rows, accuracy, prepared.plan, trials)
+    progress = Progress(work, names_of(prepared.plan.trials), known)
+    every_s = checkpoint_every_s
+    checkpoints = None if every_s is None else Checkpoints(store.root / "checkpoints", every_s)
     writer = Writer(patience_s, progress.storage_trouble)
     if local:
         _check_gpu(trials)
-    runner = _local() if local else _on_ray(trials, store.root, address, checkpoints, retries, writer)
     with (
         interruptible() as interruption,
         held(store.root, on_lost=writer.abandon, notice=Console().print),
-        runner as (console, run),
+        nullcontext((Console(), run_local))
+        if local
+        else _on_ray(
+            trials, store.root, address, checkpoints, writer, interruption=interruption, retries=retries
+        ) as (console, run),
         shown(progress, console) as watcher,
     ):
         interruption.last_words = partial(console.show_cursor, True)
@@ -220,11 +224,11 @@ def run_sweep(
             prepared.tasks,
             watcher,
             in_process=local,
-            before=_before(store, rows, trials),
+            before=_before(rows, accuracy, store.tasks(), trials),
             checkpoints=checkpoints,
         )
         try:
-            run(trials, prepared.data, recorder, checkpoints, interruption)
+            run(trials, prepared.data, recorder, checkpoints)
             writer.flush()
         except KeyboardInterrupt:
             if undone := writer.leave(within_s=LEAVE_WITHIN_S):
@@ -235,27 +239,24 @@ def run_sweep(
     return recorder.failed
 
 
-def _before(store: Store, rows: pa.Table, trials: Sequence[Trial]) -> dict[str, Before]:
-    """What earlier runs left of *trials*; *rows* are those of the trials table."""
+def _before(
+    rows: pa.Table, accuracy: pa.Table, tasks: pa.Table, trials: Sequence[Trial]
+) -> dict[str, Before]:
+    """What earlier runs left of *trials* in the three tables."""
     todo = {trial.id for trial in trials}
     started = {row["trial_id"]: row["attempts"] for row in rows.to_pylist() if row["trial_id"] in todo}
     if not started:
         return {}
-    counts = store.tasks()["trial_id"].value_counts().to_pylist()
-    tasks = {count["values"]: count["counts"] for count in counts}
-    accuracy = set(store.accuracy()["trial_id"].unique().to_pylist())
+    counts = tasks["trial_id"].value_counts().to_pylist()
+    learned = {count["values"]: count["counts"] for count in counts}
+    scored = set(accuracy["trial_id"].unique().to_pylist())
     return {
-        trial_id: Before(attempts, tasks.get(trial_id, 0) + 1 if trial_id in accuracy else 0)
+        trial_id: Before(attempts, learned.get(trial_id, 0) + 1 if trial_id in scored else 0)
         for trial_id, attempts in started.items()
     }
 
 
-Run = Callable[[Sequence[Trial], Data, Recorder, Checkpoints | None, Interruption], None]
-
-
-@contextmanager
-def _local() -> Iterator[tuple[Console, Run]]:
-    yield Console(), run_local
+Run = Callable[[Sequence[Trial], Data, Recorder, Checkpoints | None], None]
 
 
 def _check_gpu(trials: Sequence[Trial]) -> None:
@@ -269,8 +270,10 @@ def _on_ray(
     root: Folder,
     address: str | None,
     checkpoints: Checkpoints | None,
-    retries: int,
     writer: Writer,
+    *,
+    interruption: Interruption,
+    retries: int,
 ) -> Iterator[tuple[Console, Run]]:
     # `--local` must not need Ray.
     from orchestrator.cluster import connected  # noqa: PLC0415
@@ -282,7 +285,7 @@ def _on_ray(
         for warning in warnings:
             console.print(f"warning: {warning}", highlight=False, soft_wrap=True)
         with watched(partial(_end, console, root, writer)):
-            yield console, partial(run_on_ray, retries=retries)
+            yield console, partial(run_on_ray, interruption=interruption, retries=retries)
 
 
 def _end(console: Console, root: Folder, writer: Writer, why: str) -> None:
