@@ -85,7 +85,9 @@ def _serve(*, dashboard: bool) -> None:
         command = json.loads(line)
         answer = {"address": cluster.address, "jobs": getattr(head, "webui_url", None)}
         if command["verb"] == "add":
-            node = cluster.add_node(num_cpus=command["cpus"])
+            # A folder of its own, as a machine has: else one node's agent would put another's files anew.
+            own = tempfile.mkdtemp(prefix="n", dir=os.environ["RAY_TMPDIR"])
+            node = cluster.add_node(num_cpus=command["cpus"], temp_dir=own)
             nodes[node.node_id] = node
             answer["node"] = node.node_id
         elif command["verb"] == "kill":
