@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from orchestrator.sweep import Prepared
+    from orchestrator.preparation import Prepared
     from results.store import Store
 
 app = typer.Typer(
@@ -383,7 +383,7 @@ def _prepared(
     except SpecError as error:
         _fail(str(error), WRONG_REQUEST)
     from orchestrator.errors import PrepareError
-    from orchestrator.sweep import prepare
+    from orchestrator.preparation import prepare
 
     try:
         return prepare(checked, data_dir)

@@ -24,9 +24,9 @@ if __name__ == "__main__":  # the pool's processes import this script too and ne
     from orchestrator.checkpoints import Checkpoints
     from orchestrator.cluster import connected
     from orchestrator.on_ray import run_on_ray
+    from orchestrator.preparation import Prepared, prepare
     from orchestrator.quiet import chatter_to, ray_log
     from orchestrator.recording import Recorder
-    from orchestrator.sweep import Prepared, prepare
     from orchestrator.trial import reports_of
     from orchestrator.writing import Writer
     from results.schema import COMPLETE

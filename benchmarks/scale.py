@@ -25,10 +25,10 @@ from trial_overhead import TARGET_MS, TASKS, WARM, bare_ms, ours_ms
 from orchestrator.cluster import connected
 from orchestrator.identity import names_of
 from orchestrator.on_ray import ROUND
+from orchestrator.preparation import Prepared, prepare
 from orchestrator.progress import Progress
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder, missing
-from orchestrator.sweep import Prepared, prepare
 from orchestrator.writing import Writer
 from results.schema import COMPLETE
 from results.store import Store

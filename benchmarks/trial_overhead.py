@@ -25,10 +25,11 @@ from cl.training import Score, TaskReport
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.cluster import connected
 from orchestrator.identity import scenario_key
-from orchestrator.on_ray import Data, run_on_ray
+from orchestrator.on_ray import run_on_ray
 from orchestrator.outcome import Outcome
 from orchestrator.quiet import chatter_to
 from orchestrator.recording import Recorder
+from orchestrator.trial import Data
 from orchestrator.writing import Writer
 from results.schema import COMPLETE, RUNNING
 from results.store import Store

@@ -15,7 +15,7 @@ from cl.datasets import Dataset
 from cl.registry import TrainSettings, method_entry, plugins
 from cl.trainer import planned_steps
 from orchestrator.identity import ScenarioKey, columns_of, scenario_key
-from orchestrator.trial import reports_of
+from orchestrator.trial import Data, reports_of
 from sweeps.trials import Trial
 
 CALIBRATION_STEPS = 30
@@ -68,7 +68,7 @@ def work_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
 
 def estimate(
     trials: Sequence[Trial],
-    data: Mapping[tuple[str, ...], Sequence[Dataset]],
+    data: Data,
     tasks: Mapping[ScenarioKey, int],
     timings: Iterable[Mapping[str, object]],
 ) -> Estimate:

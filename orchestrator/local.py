@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from cl.datasets import Dataset
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.outcome import outcomes_of
 from orchestrator.recording import Recorder
+from orchestrator.trial import Data
 from sweeps.trials import Trial
 
 
 def run_local(
     trials: Sequence[Trial],
-    data: Mapping[tuple[str, ...], Sequence[Dataset]],
+    data: Data,
     recorder: Recorder,
     checkpoints: Checkpoints | None = None,
 ) -> None:

@@ -32,6 +32,7 @@ from orchestrator.errors import ResourceError
 from orchestrator.interruption import Interruption
 from orchestrator.outcome import Outcome, outcomes_of
 from orchestrator.recording import Recorder
+from orchestrator.trial import Data
 from results.schema import RUNNING
 from sweeps.trials import Trial
 
@@ -39,8 +40,6 @@ Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None], Iterator[Outcome]
 
 # Tune keeps about 50 kB of every trial that it was given, and its warm processes end with it.
 MOST_AT_ONCE, ROUND = 2000, 1000
-
-Data = Mapping[tuple[str, ...], Sequence[Dataset]]
 
 
 class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray has no types

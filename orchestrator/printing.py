@@ -18,7 +18,7 @@ from results import tables, transfer_tables
 from results.store import Store
 
 if TYPE_CHECKING:  # a table is printed without torch
-    from orchestrator.sweep import Prepared
+    from orchestrator.preparation import Prepared
 
 
 def head(prepared: Prepared, store: Store, *, todo: int, local: bool) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -18,6 +18,9 @@ from cl.training import TaskReport, learn_task, make_trainer, score_untrained
 from orchestrator.checkpoints import Checkpoints, Saved
 from results.storage import StoreError
 from sweeps.trials import Trial
+
+Data = Mapping[tuple[str, ...], Sequence[Dataset]]
+"""What trials learn from: the data sets of each scenario, by their names."""
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ def test_a_memory_with_too_few_places_for_the_classes_is_refused_before_anything
 
 
 def test_a_progressive_network_that_outgrows_its_budget_is_warned_of(monkeypatch):
-    monkeypatch.setattr("orchestrator.sweep.PARAMETER_BUDGET", 9_000)
+    monkeypatch.setattr("orchestrator.preparation.PARAMETER_BUDGET", 9_000)
     scenario = "scenarios=[{kind: task-il, stream: split-digits, tasks: 3}]"
     small = planned(spec(), "--set", scenario, "--set", "methods=[pnn]")
     # Hidden [16] on 64 pixels: columns of 1040, 1296 and 1552 hidden parameters, and heads of 34.

@@ -11,7 +11,7 @@ from cl.methods.naive import Naive
 from cl.registry import METHODS
 from orchestrator.local import run_local
 from orchestrator.outcome import outcomes_of
-from orchestrator.sweep import prepare
+from orchestrator.preparation import prepare
 from results.store import Store
 from sweeps.spec import load_spec
 

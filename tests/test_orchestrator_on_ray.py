@@ -19,7 +19,7 @@ from orchestrator.cluster import connected
 from orchestrator.errors import ResourceError
 from orchestrator.local import run_local
 from orchestrator.on_ray import run_on_ray
-from orchestrator.sweep import prepare
+from orchestrator.preparation import prepare
 from results.storage import Folder
 from results.store import Store
 from sweeps.spec import load_spec
