@@ -56,8 +56,8 @@ def sweep_of(data: str, data_dir: Path | None, *, seeds: int, iterations: int) -
 
 
 def count_for(trial_s: float) -> int:
-    """How many trials of that length make a round: 50 seconds or so, but 20 trials at least."""
-    return PROCESSES * max(10, round(50 / trial_s))
+    """How many trials of that length make a round: a hundred, or three minutes of them."""
+    return min(100, PROCESSES * round(180 / trial_s))
 
 
 def iterations_for(data: str, data_dir: Path | None, trial_s: float) -> int:

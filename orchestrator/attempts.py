@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -55,7 +56,7 @@ class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
         """Count a failure."""
         super().on_trial_error(tune_controller, trial)
-        error, words, ours = _taken(trial), self._last_words(trial), _id(trial)
+        error, words, ours = _taken(trial), self._last_words(trial), id_in(trial.config)
         # Tune reports a process that dies between two trials twice.
         if died := getattr(error, "actor_id", None):
             if (ours, died) in self._dead:
@@ -67,7 +68,7 @@ class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """End a trial that comes back once too often; at no other moment does Tune let one be stopped."""
         super().on_trial_add(tune_controller, trial)
-        ours = _id(trial)
+        ours = id_in(trial.config)
         own, lost = self._own[ours], self._lost[ours]
         if own > self._retries or lost > MOST_LOST:
             self._listener.given_up(trial, self._cause[ours])
@@ -84,10 +85,9 @@ class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
         return new.strip()
 
 
-def _id(trial: Any) -> str:
-    """Ours; Tune's own is another one in each round."""
-    ours: str = trial.config["trial"]["id"]
-    return ours
+def id_in(config: Mapping[str, str]) -> str:
+    """Our id of a trial, from what Tune knows of it; Tune's own is another one in each round."""
+    return config["trial"].split()[0]
 
 
 def count_memory_kills() -> None:

@@ -62,6 +62,8 @@ def _start(trials: Sequence[Trial], address: str | None) -> None:
         _require_listener(address)
         _loopback(False)
         _loopback(address is None or _is_on_loopback_only(address))
+        if address is None:  # Ray asks before it reports its use to its makers, and we keep it quiet
+            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Workers import from the folder in which Ray is started; the user's may hold a `cl` of its own.
         with chdir(CODE), _our_signals():
             ray.init(

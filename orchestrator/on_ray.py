@@ -25,7 +25,7 @@ from ray import tune
 
 from cl.datasets import Dataset
 from cl.registry import plugins
-from orchestrator.attempts import Attempts, count_memory_kills
+from orchestrator.attempts import Attempts, count_memory_kills, id_in
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.cluster import plug_ins
 from orchestrator.errors import ResourceError
@@ -71,7 +71,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray has no types
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial."""
-        self._trial = self._trials[new_config["trial"]["id"]]
+        self._trial = self._trials[id_in(new_config)]
         self._outcomes: Iterator[Outcome] | None = None
         return True
 
@@ -137,7 +137,7 @@ class _Rows(tune.Callback):  # type: ignore[misc]  # Ray has no types
 
     def _record(self, tune_trial: Any, action: Callable[..., None], *arguments: Any) -> None:
         try:
-            action(self._trials[tune_trial.config["trial"]["id"]], *arguments)
+            action(self._trials[id_in(tune_trial.config)], *arguments)
         except Exception as error:  # noqa: BLE001 - raised between steps
             self._failure = self._failure or error
 
@@ -218,7 +218,7 @@ def _fit(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts) 
 def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts, scratch: str) -> tune.Tuner:
     return tune.Tuner(
         tune.with_resources(actor, _request),
-        param_space={"trial": tune.grid_search([_config(trial) for trial in trials])},
+        param_space={"trial": tune.grid_search([_words(trial) for trial in trials])},
         tune_config=tune.TuneConfig(reuse_actors=True, scheduler=scheduler),
         run_config=tune.RunConfig(
             name="tune",
@@ -232,12 +232,13 @@ def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts
     )
 
 
-def _config(trial: Trial) -> dict[str, Any]:
-    return {"id": trial.id, "cpu": trial.resources.cpu, "gpu": trial.resources.gpu}
+def _words(trial: Trial) -> str:
+    # One string, since Tune copies all configurations, deeply, for every trial.
+    return f"{trial.id} {trial.resources.cpu} {trial.resources.gpu}"
 
 
-def _request(config: dict[str, dict[str, Any]]) -> dict[str, float]:
+def _request(config: dict[str, str]) -> dict[str, float]:
     # From the configuration alone: Tune pickles this function with the trainable and unpickles both twice a
     # trial, so what it held would be paid for again and again.
-    trial = config["trial"]
-    return {"cpu": trial["cpu"]} | ({"gpu": trial["gpu"]} if trial["gpu"] else {})
+    _, cpu, gpu = config["trial"].split()
+    return {"cpu": float(cpu)} | ({"gpu": float(gpu)} if float(gpu) else {})

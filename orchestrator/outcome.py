@@ -23,7 +23,8 @@ from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, diagnostic_colum
 from sweeps.trials import Trial
 
 
-@dataclass(frozen=True)
+# Tune spells every result out, for a debug message that nobody reads.
+@dataclass(frozen=True, repr=False)
 class Outcome:
     """A trial's state after a step.
 

@@ -205,6 +205,12 @@ def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
 
 
+def test_a_local_ray_does_not_report_its_use():
+    from ray._common.usage.usage_lib import usage_stats_enabled  # noqa: PLC0415 - see above
+
+    assert not usage_stats_enabled()
+
+
 def test_rays_token_can_be_read_by_its_owner_only():
     assert (Path.home() / ".ray/auth_token").stat().st_mode & 0o077 == 0
 
