@@ -64,7 +64,7 @@ def make(tmp_path):
         folder.mkdir()
         return SimpleNamespace(
             trial_id=f"round{round_}",
-            config={"trial": {"id": "ours"}},
+            config={"trial": "ours"},
             error_file=str(folder / "error.txt"),
             pickled_error_file=str(folder / "error.pkl"),
         )
