@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 WORKERS = 2
 """Raylets beside the head, with one CPU each; the head has none, so that no trial runs beside the driver."""
@@ -81,7 +81,7 @@ def _hold() -> None:
         node = cluster.add_node(num_cpus=cpus, object_store_memory=2**27, include_dashboard=False)
         nodes[node.all_processes["raylet"][0].process.pid] = node
 
-    cluster, nodes = cluster_utils.Cluster(), dict[int, object]()
+    cluster, nodes = cluster_utils.Cluster(), dict[int, Any]()
     try:
         for cpus in (0, *[1] * WORKERS):
             add(cpus)

@@ -57,7 +57,7 @@ def sweep_of(data: str, data_dir: Path | None, *, seeds: int, iterations: int) -
 
 def count_for(trial_s: float) -> int:
     """How many trials of that length make a round: a hundred, or three minutes of them."""
-    return min(100, PROCESSES * round(180 / trial_s))
+    return min(100, PROCESSES * max(1, round(180 / trial_s)))
 
 
 def iterations_for(data: str, data_dir: Path | None, trial_s: float) -> int:

@@ -41,7 +41,7 @@ WARM = 20
 TARGET_MS = 15.0
 
 
-class Ends(tune.Callback):  # type: ignore[misc]  # Ray has no types
+class Ends(tune.Callback):
     """Notes when the trials of bare Ray Tune end, in seconds."""
 
     def __init__(self) -> None:
@@ -51,8 +51,9 @@ class Ends(tune.Callback):  # type: ignore[misc]  # Ray has no types
         """Be nothing in Tune's snapshots."""
         return tune.Callback, ()
 
-    def on_trial_complete(self, **_: Any) -> None:
+    def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         """Note the time."""
+        del iteration, trials, trial, info
         self.times.append(time.time())
 
 
@@ -69,7 +70,7 @@ class Silent:
         """Show nothing."""
 
 
-class EmptySteps(tune.Trainable):  # type: ignore[misc]  # Ray has no types
+class EmptySteps(tune.Trainable):
     """Five steps that do nothing."""
 
     def setup(self, config: dict[str, Any]) -> None:

@@ -31,7 +31,7 @@ class Listener(Protocol):
         """It will not, since its process died too often."""
 
 
-class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
+class Attempts(FIFOScheduler):
     """First in, first out, with a limit on the failures that are a trial's own.
 
     Args:
@@ -40,7 +40,7 @@ class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
     """
 
     def __init__(self, retries: int, listener: Listener) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # Ray declares no types for it
         self._retries = retries
         self._listener = listener
         self._own = Counter[str]()
@@ -86,7 +86,7 @@ class Attempts(FIFOScheduler):  # type: ignore[misc]  # Ray has no types
 
 
 def id_in(config: Mapping[str, str]) -> str:
-    """Our id of a trial, from what Tune knows of it; Tune's own is another one in each round."""
+    """Our id of a trial, the first word of its configuration; Tune's own is another one in each round."""
     return config["trial"].split()[0]
 
 
@@ -97,7 +97,7 @@ def count_memory_kills() -> None:
     """
     if RayActorManager._actor_task_failed is _task_failed:
         return
-    RayActorManager._actor_task_failed = _task_failed
+    RayActorManager._actor_task_failed = _task_failed  # type: ignore[method-assign]  # Tune has no hook for it
 
 
 _known_failures = RayActorManager._actor_task_failed

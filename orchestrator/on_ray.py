@@ -42,13 +42,13 @@ Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None], Iterator[Outcome]
 MOST_AT_ONCE, ROUND = 2000, 1000
 
 
-class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray has no types
+class TrialActor(tune.Trainable):
     """A warm process that runs one trial after another.
 
     `setup` and `reset_config` only assign, since spare actors run them too; the first `step` builds.
     """
 
-    def setup(
+    def setup(  # type: ignore[override]  # `tune.with_parameters` passes what Tune itself does not
         self,
         config: dict[str, Any],
         trials: Mapping[str, Trial],
@@ -90,7 +90,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]  # Ray has no types
         }
 
 
-class _Rows(tune.Callback):  # type: ignore[misc]  # Ray has no types
+class _Rows(tune.Callback):
     """Hands what Tune hears from trials to the recorder.
 
     A callback that raises ends the sweep at an arbitrary point, so a failure to record is kept and raised
@@ -217,7 +217,7 @@ def _fit(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts) 
 
 def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts, scratch: str) -> tune.Tuner:
     return tune.Tuner(
-        tune.with_resources(actor, _request),
+        tune.with_resources(actor, _request),  # type: ignore[arg-type]  # Tune takes a dict from it as well
         param_space={"trial": tune.grid_search([_words(trial) for trial in trials])},
         tune_config=tune.TuneConfig(reuse_actors=True, scheduler=scheduler),
         run_config=tune.RunConfig(

@@ -11,6 +11,7 @@ import pytest
 import ray
 from commands import TINY, process, spec, store, wait_until
 from made import Watching, recorder
+from ray._common.usage.usage_lib import usage_stats_enabled
 
 from cl.datasets import content_digest
 from cl.registry import METHODS
@@ -206,8 +207,6 @@ def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
 
 
 def test_a_local_ray_does_not_report_its_use():
-    from ray._common.usage.usage_lib import usage_stats_enabled  # noqa: PLC0415 - see above
-
     assert not usage_stats_enabled()
 
 
