@@ -16,7 +16,7 @@ from orchestrator.identity import trial_of
 from orchestrator.lease import holder
 from orchestrator.standing import Standing, standing_of
 from results.audit import Array, Finding, audit, mend, named
-from results.schema import COMPLETE, DIVERGED, FAILED, STOPPED
+from results.schema import COMPLETE, DIVERGED, FAILED, STOPPED, to_rows
 from results.storage import StoreError
 from results.store import Store
 from sweeps.trials import RESULTS_VERSION
@@ -83,7 +83,7 @@ def audit_view(audit: Audit) -> Iterator[Text]:
 
 def _altered(trials: pa.Table) -> Array:
     """Which trials have an id that does not follow from their own columns."""
-    rows = trials.drop_columns(["error"]).to_pylist()
+    rows = to_rows(trials.drop_columns(["error"]))
     return np.fromiter((not _is_own(row) for row in rows), dtype=bool, count=len(rows))
 
 

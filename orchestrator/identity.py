@@ -11,8 +11,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from results.arrays import booleans
 from results.cells import CellNames, cell_key, group
-from results.schema import RUNNING
+from results.schema import RUNNING, to_rows
 from sweeps.plan import plan
 from sweeps.spec import Spec
 from sweeps.trials import RESULTS_VERSION, Resources, Scenario, Trial
@@ -78,21 +79,27 @@ def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]
     A run's folder keeps the trials of earlier settings, data and code, which do not belong in its present
     tables: of a scenario's rows, those count that share data and code with the one started last.
     """
-    planned = {_identity(columns): (columns, known) for columns, known in _planned(spec)}
-    rows = trials.select([*_COLUMNS, *_ORIGIN, "started_at"]).to_pylist()
-    keys = [_identity(row) for row in rows]
+    cells = {_identity(columns): (columns, known) for columns, known in _planned(spec)}
+    planned = {(*cell, seed) for cell in cells for seed in spec.seeds}
+    rows = to_rows(trials.select([*_COLUMNS, *_ORIGIN, "started_at"]))
+    keys = [(*_identity(row), row["seed"]) for row in rows]
     ours = [row for row, key in zip(rows, keys, strict=True) if key in planned]
     last = {_scenario(row): _origin(row) for row in sorted(ours, key=lambda row: row["started_at"])}
     kept = [
         key in planned and _origin(row) == last[_scenario(row)] for row, key in zip(rows, keys, strict=True)
     ]
     started = {key for key, is_kept in zip(keys, kept, strict=True) if is_kept}
-    unstarted = [columns for key, (columns, known) in planned.items() if key not in started and known]
+    unstarted = [
+        columns | {"seed": seed}
+        for seed in spec.seeds
+        for cell, (columns, known) in cells.items()
+        if known and (*cell, seed) not in started
+    ]
     to_come = [
         columns | dict(zip(_ORIGIN, last.get(_scenario(columns), ("", RESULTS_VERSION)), strict=True))
         for columns in unstarted
     ]
-    return trials.filter(pa.array(kept, pa.bool_())), to_come
+    return trials.filter(booleans(kept)), to_come
 
 
 def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
@@ -116,11 +123,12 @@ def names_of_rows(rows: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
 
 _SETTINGS = ("scenario_settings", "hyperparameters", "model", "train")
 """Columns that hold settings as JSON."""
-_NAMED = tuple(name for name in _COLUMNS if name not in _SETTINGS)
+_NAMED = tuple(name for name in _COLUMNS if name not in (*_SETTINGS, "seed"))
 _ORIGIN = ("data_digest", "results_version")
 
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a spec plans of a trial, but for its seed."""
     return (*[_alike(row[name]) for name in _SETTINGS], *[row[name] for name in _NAMED])
 
 
@@ -152,12 +160,9 @@ def _scenario(row: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def _planned(spec: Spec) -> Iterator[tuple[dict[str, Any], bool]]:
-    """The columns of every trial that *spec* plans, and whether it is known that it can run."""
+    """The columns of the trials that *spec* plans for one seed, and whether it is known that they can run."""
     no_digests: defaultdict[tuple[str, ...], str] = defaultdict(str)
     # Seeds differ in nothing else, so one of them is planned: of ten thousand trials it takes half a second.
-    trials = plan(replace(spec, seeds=spec.seeds[:1]), no_digests).trials
-    # Of a plug-in, which is not imported here, nobody knows where it cannot run.
-    cells = [(columns_of(trial), not trial.plug_ins) for trial in trials]
-    for seed in spec.seeds:
-        for columns, known in cells:
-            yield columns | {"seed": seed}, known
+    for trial in plan(replace(spec, seeds=spec.seeds[:1]), no_digests).trials:
+        # Of a plug-in, which is not imported here, nobody knows where it cannot run.
+        yield columns_of(trial), not trial.plug_ins

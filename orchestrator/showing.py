@@ -13,6 +13,7 @@ from cl.metrics import METRICS
 from cl.registry import METHODS
 from orchestrator.identity import of_spec
 from results import tables
+from results.arrays import string
 from results.notes import causes
 from results.records import records
 from results.schema import COMPLETE
@@ -125,7 +126,7 @@ def _transfer(run: Shown) -> list[Transfer]:
 def _with_rows(trials: pa.Table, accuracy: pa.Table) -> pa.Table:
     """Without the trials whose accuracy rows are gone though they are complete: the next run repeats them."""
     measured = pc.is_in(trials["trial_id"], value_set=accuracy["trial_id"].unique())
-    return trials.filter(pc.or_(measured, pc.not_equal(trials["status"], COMPLETE)))
+    return trials.filter(pc.or_(measured, pc.not_equal(trials["status"], string(COMPLETE))))
 
 
 def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:

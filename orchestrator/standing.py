@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from orchestrator.identity import of_spec
 from orchestrator.lease import Lease, holder
-from results.schema import RUNNING
+from results.schema import RUNNING, to_rows
 from results.store import SPEC, Store
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
@@ -46,8 +46,7 @@ class Standing:
     @cached_property
     def rows(self) -> list[Row]:
         """The rows of `current`, without tracebacks."""
-        rows: list[Row] = self.current.drop_columns(["error"]).to_pylist()
-        return rows
+        return to_rows(self.current.drop_columns(["error"]))
 
     @cached_property
     def running(self) -> list[Row]:

@@ -16,6 +16,7 @@ from orchestrator.durations import duration
 from orchestrator.identity import names_of_rows
 from orchestrator.quiet import ray_log
 from orchestrator.standing import Row, Standing
+from results.arrays import string
 from results.notes import causes
 from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, STOPPED
 
@@ -161,7 +162,7 @@ def _at_work(run: Standing, names: list[tuple[str, str]], learned: Mapping[str, 
 
 def _logs(run: Standing) -> Iterator[str]:
     yield f"tracebacks: column error of {run.store.root}/trials"
-    failed = run.current.filter(pc.equal(run.current["status"], FAILED))
+    failed = run.current.filter(pc.equal(run.current["status"], string(FAILED)))
     if failed["ray_version"].null_count < len(failed):
         yield f"Ray's log: {ray_log(run.store.root)}"
 

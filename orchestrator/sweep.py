@@ -8,6 +8,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from rich.console import Console
 
@@ -40,7 +41,8 @@ def _accuracy_before(
 ) -> dict[str, float | None]:
     """The final accuracy of the planned trials that earlier runs completed, from the rows of both tables."""
     ids = {trial.id for trial in planned.trials} - {trial.id for trial in todo}
-    tasks = {row["trial_id"]: row["n_tasks"] for row in before.to_pylist() if row["status"] == COMPLETE}
+    complete = before.filter(pc.equal(before["status"], COMPLETE))
+    tasks = dict(zip(*(complete[name].to_pylist() for name in ("trial_id", "n_tasks")), strict=True))
     known = {trial_id: n_tasks for trial_id, n_tasks in tasks.items() if trial_id in ids}
     if not known:
         return {}
@@ -128,7 +130,8 @@ def _before(
 ) -> dict[str, Before]:
     """What earlier runs left of *trials* in the three tables."""
     todo = {trial.id for trial in trials}
-    started = {row["trial_id"]: row["attempts"] for row in rows.to_pylist() if row["trial_id"] in todo}
+    attempts = zip(*(rows[name].to_pylist() for name in ("trial_id", "attempts")), strict=True)
+    started = {trial_id: count for trial_id, count in attempts if trial_id in todo}
     if not started:
         return {}
     counts = tasks["trial_id"].value_counts().to_pylist()

@@ -65,15 +65,18 @@ def group(rows: Iterable[Row]) -> Cells:
 
 def cell_key(row: Row) -> CellKey:
     """The cell of a row of the trials table."""
-    setting = Setting(
-        row["scenario"],
-        _canonical(row["scenario_settings"]),
-        row["data_digest"],
-        row["results_version"],
-        _canonical(row["model"]),
-        _canonical(row["train"]),
-    )
-    return CellKey(setting, row["method"], _canonical(row["hyperparameters"]))
+    return _key(*[row[name] for name in _NAMES])
+
+
+_NAMES = (*Setting._fields, "method", "hyperparameters")
+_SETTINGS = ("scenario_settings", "model", "train", "hyperparameters")
+
+
+@cache  # since ten thousand trials are of a few cells
+def _key(*values: Any) -> CellKey:
+    row = dict(zip(_NAMES, values, strict=True))
+    row |= {name: _canonical(row[name]) for name in _SETTINGS}
+    return CellKey(Setting(*(row[name] for name in Setting._fields)), row["method"], row["hyperparameters"])
 
 
 @cache

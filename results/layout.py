@@ -61,7 +61,7 @@ def roomiest(draw: Callable[[Style], list[Table]], width: int) -> tuple[Style, l
     for style in STYLES:
         tables = draw(style)
         if all(width_of(table) <= width for table in tables):
-            break
+            return style, [_in_columns(table) for table in tables]
     return style, tables
 
 
@@ -74,6 +74,29 @@ def width_of(table: Table) -> int:
     ]
     _, right, _, _ = Padding.unpack(table.padding)
     return sum(widths) + (right + 1) * (len(widths) - 1)
+
+
+def _in_columns(table: Table) -> Table:
+    """The same with one cell per column, if no text goes over several lines; it must not need folding.
+
+    Rich lays out every cell by itself, which takes half a second for some thousands of them.
+    """
+    columns = [
+        [text if isinstance(text, Text) else Text(str(text)) for text in c.cells] for c in table.columns
+    ]
+    if not table.rows or any("\n" in text.plain for texts in columns for text in texts):
+        return table
+    whole = Table(box=table.box, show_edge=False, padding=table.padding, pad_edge=False)
+    for column in table.columns:
+        whole.add_column(
+            column.header,
+            justify=column.justify,
+            vertical=column.vertical,
+            min_width=column.min_width,
+            no_wrap=True,
+        )
+    whole.add_row(*(Text("\n").join(texts) for texts in columns))
+    return whole
 
 
 def plain_table(gap: int) -> Table:

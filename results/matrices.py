@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from results.arrays import numbers, string, strings
+
 __all__ = ["TrialMatrix", "trial_matrices"]
 
 Array: TypeAlias = npt.NDArray[np.float64]
@@ -22,6 +24,8 @@ class TrialMatrix(NamedTuple):
     """float64 ``[T, T]``; ``R[i, j]`` is the accuracy on task i after training task j."""
     untrained: Array
     """float64 ``[T]``; the accuracy on each task before any training."""
+    holes: bytes
+    """Which of them are NaN: alike for trials of one number of tasks that lack the same."""
 
 
 def trial_matrices(
@@ -46,17 +50,20 @@ def trial_matrices(
             f"but a row for task {task[worst]} after task {after[worst]}"
         )
     cells[starts[trial] + task * (tasks[trial] + 1) + after + 1] = value
-    blocks = (
-        cells[start : start + T * (T + 1)].reshape(T, T + 1)
-        for start, T in zip(starts[:-1], tasks, strict=True)
-    )
-    return {name: TrialMatrix(block[:, 1:], block[:, 0]) for name, block in zip(n_tasks, blocks, strict=True)}
+    holes = np.isnan(cells).tobytes()
+    found = {}
+    for (name, T), start, end in zip(n_tasks.items(), starts[:-1], starts[1:], strict=True):
+        block = cells[start:end].reshape(T, T + 1)
+        found[name] = TrialMatrix(block[:, 1:], block[:, 0], holes[start:end])
+    return found
 
 
 def _columns(n_tasks: Mapping[str, int], accuracy: pa.Table, split: str) -> tuple[npt.NDArray[Any], ...]:
     """Position of the trial, evaluated task, task trained last and accuracy of every row that counts."""
-    position = pc.index_in(accuracy["trial_id"], value_set=pa.array(list(n_tasks), pa.string()))
-    counts = pc.and_(pc.is_valid(position), pc.equal(accuracy["split"], split))
+    position = pc.index_in(accuracy["trial_id"], value_set=strings(list(n_tasks)))
+    # A null is as good as no row: either way the accuracy was not measured.
+    measured = pc.and_(pc.is_valid(position), pc.is_valid(accuracy["accuracy"]))
+    counts = pc.and_(measured, pc.equal(accuracy["split"], string(split)))
     columns = (position, accuracy["eval_task"], accuracy["after_task"], accuracy["accuracy"])
-    trial, task, after, value = (column.filter(counts).to_numpy() for column in columns)
+    trial, task, after, value = (numbers(column.filter(counts)) for column in columns)
     return trial.astype(np.int64), task.astype(np.int64), after.astype(np.int64), value

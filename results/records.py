@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from results.cells import CellKey, Row, cell_key, group
-from results.schema import COMPLETE
+from results.schema import COMPLETE, to_rows
 from results.summary import CellSummary
 
 __all__ = ["Records", "records"]
@@ -33,7 +33,7 @@ class Records:
 def records(cells: Sequence[CellSummary], trials: pa.Table, tasks: pa.Table) -> list[Records]:
     """What is behind each of *cells*, which *trials* were summarised to; *tasks* may lack columns."""
     columns = [*_NAMES, *_SETTINGS, "trial_id", "seed", "status", "started_at"]
-    grouped = group(trials.select(columns).to_pylist())
+    grouped = group(to_rows(trials.select(columns)))
     rows: dict[str, list[Row]] = {}
     for row in tasks.sort_by("task").to_pylist():
         rows.setdefault(row["trial_id"], []).append(row)

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from results.arrays import integers, strings
 from results.storage import Entry, Folder, StoreError
 
 __all__ = ["SETTLED_S", "keep", "recall", "written_ns"]
@@ -49,11 +50,10 @@ def recall(
     except (pa.ArrowException, OSError, ValueError):
         rows = None
     if rows is None:  # there is none, or another version wrote it
-        return _only(schema, columns).empty_table(), set()
+        return pa.Table.from_batches([], _only(schema, columns)), set()
     parts = list(entries.values())
-    position = pc.index_in(rows["trial_id"], pa.array(list(entries), pa.string()))
-    now = [pa.array([part.size for part in parts], pa.int64())]
-    now += [pa.array([part.modified_ns for part in parts], pa.int64())]
+    position = pc.index_in(rows["trial_id"], strings(list(entries)))
+    now = [integers([part.size for part in parts]), integers([part.modified_ns for part in parts])]
     same = [
         pc.equal(rows[field.name], values.take(position)) for field, values in zip(_VERSION, now, strict=True)
     ]
@@ -78,11 +78,11 @@ def keep(
     listed_ns = max([since_ns, *(entry.modified_ns for entry in entries.values())])
     before = listed_ns - int(SETTLED_S * 1e9)
     settled = {trial_id: entry for trial_id, entry in entries.items() if entry.modified_ns < before}
-    rows = rows.filter(pc.is_in(rows["trial_id"], pa.array(sorted(settled), pa.string())))
+    rows = rows.filter(pc.is_in(rows["trial_id"], strings(sorted(settled))))
     parts = [settled[trial_id] for trial_id in rows["trial_id"].to_pylist()]
     versions = [[part.size for part in parts], [part.modified_ns for part in parts]]
     for field, values in zip(_VERSION, versions, strict=True):
-        rows = rows.append_column(field, pa.array(values, field.type))
+        rows = rows.append_column(field, integers(values))
     sink = pa.BufferOutputStream()
     pq.write_table(rows, sink, compression="zstd")
     content = sink.getvalue().to_pybytes()

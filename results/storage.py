@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pyarrow as pa
@@ -22,8 +22,7 @@ class StoreError(Exception):
     """Results cannot be written, or are not there; ``str(error)`` is ready to print."""
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file in a folder, and which version of it is there; or a folder, whose size and time mean nothing."""
 
     name: str
@@ -117,7 +116,7 @@ class Folder:
 
     def entries(self) -> list[Entry]:
         """What is in it by name, but for what is hidden; nothing if there is no such folder."""
-        return [_entry(info) for info in self._infos()]
+        return sorted(map(_entry, self._infos()))
 
     def entry(self, name: str) -> Entry | None:
         """The file or folder *name* as it is now; None if there is none."""
@@ -127,7 +126,7 @@ class Folder:
 
     def folders(self) -> list[str]:
         """The names of the folders in it, but for hidden ones; none if there is no such folder."""
-        return [info.base_name for info in self._infos() if info.type == pafs.FileType.Directory]
+        return sorted(info.base_name for info in self._infos() if info.type == pafs.FileType.Directory)
 
     def has(self, name: str) -> bool:
         """Whether there is a file or folder *name* in it."""
@@ -146,9 +145,7 @@ class Folder:
     def _infos(self) -> list[Any]:
         with self._explained("read"):
             found = self.files.get_file_info(pafs.FileSelector(self.path, allow_not_found=True))
-        return sorted(
-            (info for info in found if not info.base_name.startswith(".")), key=lambda info: info.base_name
-        )
+        return [info for info in found if not info.base_name.startswith(".")]
 
     def _replace(self, name: str, content: bytes | pa.Buffer) -> None:
         # Hidden, and not ending in .parquet: no reader of the folder takes it for a part.

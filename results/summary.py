@@ -14,7 +14,7 @@ import pyarrow as pa
 from cl.metrics import METRICS, UndefinedMetric
 from results.cells import CellKey, CellNames, group
 from results.matrices import Array, TrialMatrix, trial_matrices
-from results.schema import COMPLETE
+from results.schema import COMPLETE, to_rows
 from results.statistics import Interval, mean_interval
 
 __all__ = ["CellSummary", "mean_matrix", "seed_list", "summarise"]
@@ -109,7 +109,7 @@ def summarise(
     against the trial of the method *reference* with the same scenario, data, model, training settings and
     seed. The methods in *fresh* train a fresh model for each task, so nothing of theirs can be forgotten.
     """
-    rows = trials.select(_COLUMNS).to_pylist() + [_to_come(columns) for columns in not_started]
+    rows = to_rows(trials.select(_COLUMNS)) + [_to_come(columns) for columns in not_started]
     complete = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
     matrices = trial_matrices(complete, accuracy)
     cells = group(rows)
@@ -171,6 +171,8 @@ class _Evidence(NamedTuple):
     R: Array
     untrained: Array
     J: Array | None
+    holes: tuple[bytes, ...]
+    """Which accuracies of a seed are missing; alike where the same ones are."""
 
 
 class _Score(NamedTuple):
@@ -201,7 +203,9 @@ _NOTHING_TO_FORGET = _Score({}, "undefined, since each task trains a fresh model
 
 def _evidence(measured: Mapping[int, TrialMatrix], J: Mapping[int, TrialMatrix]) -> dict[int, _Evidence]:
     return {
-        seed: _Evidence(matrix.R, matrix.untrained, J[seed].R if seed in J else None)
+        seed: _Evidence(matrix.R, matrix.untrained, J[seed].R, (matrix.holes, J[seed].holes))
+        if seed in J
+        else _Evidence(matrix.R, matrix.untrained, None, (matrix.holes,))
         for seed, matrix in measured.items()
     }
 
@@ -223,19 +227,15 @@ def _computed(
     alike: dict[Any, list[tuple[CellKey, int, _Evidence]]] = {}
     for key, seeds in evidence.items():
         for seed, arrays in seeds.items():
-            alike.setdefault((kinds[key], _holes(arrays)), []).append((key, seed, arrays))
-    for (kind, _), trials in alike.items():
-        R, untrained, J = zip(*(arrays for *_, arrays in trials), strict=True)
-        stacks = _Evidence(np.array(R), np.array(untrained), None if J[0] is None else np.array(J))
+            alike.setdefault((kinds[key], len(arrays.R), arrays.holes), []).append((key, seed, arrays))
+    for (kind, *_, holes), trials in alike.items():
+        R, untrained, J, _ = zip(*(arrays for *_, arrays in trials), strict=True)
+        stacks = _Evidence(np.array(R), np.array(untrained), None if J[0] is None else np.array(J), holes)
         for name in names:
             values = _compute(name, kind, stacks, reference)
             for (key, seed, _), value in zip(trials, values, strict=True):
                 found[key][seed][name] = value
     return found
-
-
-def _holes(arrays: _Evidence) -> tuple[Any, ...]:
-    return tuple(array is not None and (array.shape, np.isnan(array).tobytes()) for array in arrays)
 
 
 def _compute(name: str, kind: str, stacks: _Evidence, reference: str) -> Sequence[float | str]:

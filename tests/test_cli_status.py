@@ -207,13 +207,20 @@ def test_what_is_no_run_is_refused():
     assert result.stderr == "clsweep: no run at runs/tinny; did you mean runs/tiny?\n"
 
 
-@pytest.mark.parametrize("verb", ["status", "check"])
-def test_it_starts_without_torch_and_ray(verb):
+@pytest.mark.parametrize(
+    ("verb", "unneeded"),
+    [
+        ("status", {"ray", "torch", "sklearn", "pandas", "scipy"}),
+        ("show", {"ray", "torch", "sklearn", "pandas"}),
+        ("check", {"ray", "torch", "sklearn"}),
+    ],
+)
+def test_it_starts_with_what_it_needs(verb, unneeded):
     code = (
         "import sys, cli\n"
         f"try: cli.app([{verb!r}, 'runs/tiny'])\n"
         "except SystemExit as end: assert end.code == 0\n"
-        "assert not {'ray', 'torch', 'sklearn'} & set(sys.modules)\n"
+        f"assert not {unneeded!r} & set(sys.modules)\n"
     )
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(

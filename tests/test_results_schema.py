@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import UTC, datetime
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from results.schema import ACCURACY, SUMMARY, TASKS, TRIALS, to_table
+from results.schema import ACCURACY, SUMMARY, TASKS, TRIALS, to_rows, to_table
 
 ROW = {
     "trial_id": "t1",
@@ -30,6 +32,20 @@ def test_every_column_is_described_and_every_table_has_a_version(schema):
     assert all(field.metadata[b"description"] for field in schema)
     assert schema.metadata[b"clsweep.schema_version"] == b"1"
     assert len(set(schema.names)) == len(schema.names)
+
+
+def test_rows_come_back_as_pyarrow_gives_them():
+    times = [datetime(2026, 1, 2, 3, 4, 5, 678901, UTC), datetime(1969, 12, 31, tzinfo=UTC), None]
+    table = pa.table(
+        {
+            "time": pa.array(times, TRIALS.field("ended_at").type),
+            "text": ["a", None, "c"],
+            "number": [1.5, None, -2.0],
+            "list": [[1], [], None],
+        }
+    )
+    for some in (table, table.slice(1), pa.concat_tables([table, table]), table.slice(0, 0)):
+        assert to_rows(some) == some.to_pylist()
 
 
 def test_rows_become_typed_columns():

@@ -12,8 +12,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from cl.metrics import METRICS
+from results.layout import STYLES, numbers, plain_table, roomiest, seeds
 from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, STOPPED, SUMMARY
 from results.statistics import Interval
 from results.summary import CellSummary
@@ -93,6 +96,13 @@ def lines(cells: Sequence[CellSummary], width: int = 80, **options: object) -> l
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
+def colours(table: Table) -> list[list[tuple[str, str]]]:
+    """What a terminal of 200 columns shows of a table: per line each character with its style."""
+    console = Console(width=200, file=io.StringIO(), force_terminal=True)
+    rendered = console.render_lines(table, pad=False)
+    return [[(char, str(part.style or "none")) for part in line for char in part.text] for line in rendered]
+
+
 def test_a_table_at_80_columns_has_one_aligned_line_per_cell():
     assert lines(CLASS_IL) == [
         "class-il/split-digits",
@@ -121,6 +131,29 @@ def test_a_terminal_too_narrow_for_intervals_shows_the_means_and_says_so():
     shown = lines([cell("replay ratio=0.25", full(0.87, fwt=True))], 60)
     assert shown[3] == "replay ratio=0.25 5 0.870 -0.988 0.991 0.500 0.000"
     assert " ".join(shown[4:]) == "too narrow for intervals; mean over n seeds; INT: intransigence"
+
+
+@pytest.mark.parametrize("style", STYLES, ids=str)
+def test_columns_that_are_drawn_in_one_piece_look_as_cell_by_cell(style):
+    table = plain_table(style.gap)
+    table.add_column("method", overflow="fold", min_width=12)
+    table.add_column("n", justify="right", no_wrap=True)
+    table.add_column(Text("two\nlines", justify="right"), no_wrap=True)
+    intervals = [interval(0.5, 0.25), None, interval(-0.125, None, n=1), interval(100.0, 12.5)]
+    for label, n, value in zip(
+        ("a", "b[c]", "", "für 1 é"), (5, 4, 0, 3), numbers(intervals, style), strict=True
+    ):
+        table.add_row(Text(label), seeds(n, 5), value)
+    chosen, drawn = roomiest(lambda _: [table], 200)
+    assert chosen == STYLES[0]
+    assert len(drawn[0].rows) == 1
+    assert colours(drawn[0]) == colours(table)
+
+
+def test_a_label_of_two_lines_keeps_its_numbers_beside_it():
+    shown = lines([cell("two\nlines", full(0.25)), cell("other", full(0.75))], 80)
+    assert [line.split()[0] for line in shown[3:6]] == ["two", "lines", "other"]
+    assert ["0.250" in line for line in shown[3:6]] == [True, False, False]
 
 
 @pytest.mark.parametrize("width", [60, 70, 80, 100, 200])
