@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants, services, worker
 
 from cl.registry import plugins
 from orchestrator.errors import ResourceError
@@ -25,6 +25,8 @@ CODE = Path(__file__).parent.parent
 PACKAGES = ("cl", "orchestrator", "results", "sweeps")
 """What a trial imports of this project."""
 _LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
+# A Ray of our own has no dashboard, so nobody sees what its processes would tell it all the time.
+_UNWATCHED = {"task_events_report_interval_ms": 0, "metrics_report_interval_ms": 600_000}
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -72,6 +74,7 @@ def _start(trials: Sequence[Trial], address: str | None) -> None:
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 runtime_env={"py_modules": _code(trials)} if address else None,
+                _system_config=_UNWATCHED if address is None else None,
             )
     except (OSError, ValueError, RuntimeError) as error:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
@@ -81,6 +84,9 @@ def _start(trials: Sequence[Trial], address: str | None) -> None:
             hint = "; if it asks for a token, as Ray's default is, set RAY_AUTH_MODE=token"
         raise ResourceError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
     if address is None:
+        # It looks ten times a second for lines of the workers to print, of which we print none.
+        if worker._global_node:
+            worker._global_node.kill_log_monitor()
         _keep_to_ourselves(Path.home() / ".ray" / "auth_token")
 
 

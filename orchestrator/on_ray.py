@@ -22,6 +22,7 @@ os.environ |= {
 
 import ray
 from ray import tune
+from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 
 from cl.datasets import Dataset
 from cl.registry import plugins
@@ -40,6 +41,11 @@ Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None], Iterator[Outcome]
 
 # Tune keeps about 50 kB of every trial that it was given, and its warm processes end with it.
 MOST_AT_ONCE, ROUND = 2000, 1000
+
+
+# Tune asks for processes with this variable, which PyTorch Lightning reads; those that Ray holds ready are
+# without it, and a sweep would start later by the time that a process needs.
+DEFAULT_ENV_VARS.clear()
 
 
 class TrialActor(tune.Trainable):
