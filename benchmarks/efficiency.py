@@ -3,7 +3,8 @@
 Both run the same trials, of about one, three and ten seconds each. The pool spawns its processes, each
 imports what it needs and loads the data, and hands its reports back; nothing is written. The sweep reads the
 data, plans, and goes through `run_on_ray` on a Ray that has just started, so its processes too begin with
-their imports; its rows are written to Parquet.
+their imports; its rows are written to Parquet. The two take turns of a few seconds, in which the other one
+stands still: from one minute to the next a machine's speed varies by more than what is to be measured.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import argparse
 import statistics
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from machine import cores, machine
-from pool import PROCESSES, pool_s
+from pool import PROCESSES, run_in_pool
 
 if __name__ == "__main__":  # the pool's processes import this script too and need not wait for Ray
     from trial_overhead import Silent
+    from turns import await_turn, end_turn, seconds_in_turns
 
     from orchestrator.checkpoints import Checkpoints
     from orchestrator.cluster import connected
@@ -70,35 +71,42 @@ def iterations_for(data: str, data_dir: Path | None, trial_s: float) -> int:
     return max(1, round(PROBE_STEPS * (trial_s - eval_s) / train_s))
 
 
-def sweep_s(data: str, data_dir: Path | None, *, seeds: int, iterations: int) -> float:
-    """Wall-clock seconds of the sweep, from reading its data, without Ray's own start."""
+def sweep_once(data: str, data_dir: Path | None, *, seeds: int, iterations: int) -> None:
+    """The sweep, measured from reading its data, without Ray's own start."""
     with tempfile.TemporaryDirectory(prefix="clsweep-") as folder:
         store = Store(Path(folder))
-        with chatter_to(ray_log(store.root)), connected([]):
-            start = time.perf_counter()
+        with chatter_to(ray_log(store.root)) as console, connected([]):
+            await_turn(console.file)
             sweep = sweep_of(data, data_dir, seeds=seeds, iterations=iterations)
             recorder = Recorder(store, Writer(), "efficiency", sweep.tasks, Silent())
             run_on_ray(sweep.plan.trials, sweep.data, recorder, Checkpoints(store.root / "checkpoints"))
             recorder.writer.flush()
-            seconds = time.perf_counter() - start
+            end_turn(console.file)
         assert store.trials()["status"].to_pylist() == [COMPLETE] * seeds
-    return seconds
+
+
+def pool_once(data: str, data_dir: Path | None, *, seeds: int, iterations: int) -> None:
+    """The pool, measured from spawning its processes to its last report."""
+    trials = sweep_of(data, data_dir, seeds=seeds, iterations=iterations).plan.trials
+    await_turn(sys.stdout)
+    run_in_pool(trials, data_dir)
+    end_turn(sys.stdout)
 
 
 def ratio(data: str, data_dir: Path | None, *, trial_s: float, rounds: int, quick: bool) -> float:
     """The pool's seconds over the sweep's, the median of *rounds*, each printed."""
     seeds = 2 if quick else count_for(trial_s)
     iterations = 2 if quick else iterations_for(data, data_dir, trial_s)
-    print(f"{seeds} trials of about {trial_s:g} s: naive, class-il/split-{data}, {iterations} steps a task")
-    trials = sweep_of(data, data_dir, seeds=seeds, iterations=iterations).plan.trials
-    sides = {
-        "pool": lambda: pool_s(trials, data_dir),
-        "sweep": lambda: sweep_s(data, data_dir, seeds=seeds, iterations=iterations),
-    }
+    print(
+        f"{seeds} trials of about {trial_s:g} s: naive, class-il/split-{data}, {iterations} steps a task",
+        flush=True,
+    )
+    values = ["--of", data, str(seeds), str(iterations)]
+    values += ["--data-dir", str(data_dir)] if data_dir else []
+    sides = {side: [sys.executable, __file__, "--side", side, *values] for side in ("pool", "sweep")}
     ratios = []
     for each in range(rounds):
-        # They take turns in who goes first, since a busy machine may be getting slower or faster.
-        seconds = {name: sides[name]() for name in (sides if each % 2 == 0 else reversed(sides))}
+        seconds = seconds_in_turns(sides)
         pool, ours = seconds["pool"], seconds["sweep"]
         ratios.append(pool / ours)
         print(
@@ -114,7 +122,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, nargs="+", default=[*TARGETS], help="how long a trial takes")
     parser.add_argument("--data-dir", type=Path, help="where Fashion-MNIST is, or is downloaded to")
     parser.add_argument("--quick", action="store_true", help="two short trials on digits: shows that it runs")
+    parser.add_argument("--side", choices=["pool", "sweep"], help=argparse.SUPPRESS)
+    parser.add_argument("--of", nargs=3, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.side:
+        data, seeds, iterations = arguments.of
+        run_once = pool_once if arguments.side == "pool" else sweep_once
+        run_once(data, arguments.data_dir, seeds=int(seeds), iterations=int(iterations))
+        return
     quick = arguments.quick
     if cores() < PROCESSES:
         sys.exit(f"{PROCESSES} cores are needed")

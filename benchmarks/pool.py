@@ -6,7 +6,6 @@ A module of its own, since every spawned process imports it: it needs nothing bu
 from __future__ import annotations
 
 import multiprocessing
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,16 +20,13 @@ _loaded: dict[tuple[str, ...], Sequence[Dataset]] = {}
 """The data sets of a process of the pool."""
 
 
-def pool_s(trials: Sequence[Trial], data_dir: Path | None) -> float:
-    """Wall-clock seconds of *trials*, all over the same data, from spawning processes to the last report."""
-    start = time.perf_counter()
+def run_in_pool(trials: Sequence[Trial], data_dir: Path | None) -> None:
+    """Run *trials*, all over the same data, from spawning processes to the last report."""
     with multiprocessing.get_context("spawn").Pool(
         PROCESSES, initializer=_load, initargs=(trials[0].scenario.data, data_dir)
     ) as pool:
         reports = list(pool.imap_unordered(_run, trials))
-    seconds = time.perf_counter() - start
-    assert len(reports) == len(trials)
-    return seconds
+        assert len(reports) == len(trials)
 
 
 def _load(names: tuple[str, ...], data_dir: Path | None) -> None:
