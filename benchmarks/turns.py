@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
-import ray  # noqa: F401 - makes psutil importable, which comes with it
+import ray  # noqa: F401 - not used itself: psutil, which comes with it, is found once it is imported
 
 TURN_S = 5.0
 
@@ -76,7 +76,8 @@ def _hear(process: subprocess.Popen[str], word: str) -> None:
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """Send it to the process and to all that come from it, also to those that start meanwhile."""
-    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - see above
+    # It has no types, and is found only once Ray has been imported.
+    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415
 
     reached: set[int] = set()
     with suppress(psutil.NoSuchProcess):

@@ -1,7 +1,7 @@
 """Arrow arrays to and from Python and NumPy without pandas.
 
 pyarrow asks pandas about every list that it makes into an array, about every scalar and about every array
-that it hands to NumPy, and to import pandas takes a fifth of the time of `clsweep show`.
+that it hands to NumPy, and to import pandas takes `clsweep show` 0.2 s.
 """
 
 from __future__ import annotations

@@ -72,12 +72,11 @@ def width_of(table: Table) -> int:
         max(cell_len(line) for text in (column.header, *column.cells) for line in str(text).split("\n"))
         for column in table.columns
     ]
-    _, right, _, _ = Padding.unpack(table.padding)
-    return sum(widths) + (right + 1) * (len(widths) - 1)
+    return sum(widths) + _gap(table) * (len(widths) - 1)
 
 
 def _in_columns(table: Table) -> Table:
-    """The same with one cell per column, if no text goes over several lines; it must not need folding.
+    """A `plain_table` that needs no folding, with one cell per column unless a text has several lines.
 
     Rich lays out every cell by itself, which takes half a second for some thousands of them.
     """
@@ -86,7 +85,7 @@ def _in_columns(table: Table) -> Table:
     ]
     if not table.rows or any("\n" in text.plain for texts in columns for text in texts):
         return table
-    whole = Table(box=table.box, show_edge=False, padding=table.padding, pad_edge=False)
+    whole = plain_table(_gap(table))
     for column in table.columns:
         whole.add_column(
             column.header,
@@ -102,6 +101,11 @@ def _in_columns(table: Table) -> Table:
 def plain_table(gap: int) -> Table:
     """A table without a frame, *gap* blanks between its columns."""
     return Table(box=SIMPLE_HEAD, show_edge=False, padding=(0, gap - 1, 0, 0), pad_edge=False)
+
+
+def _gap(table: Table) -> int:
+    _, right, _, _ = Padding.unpack(table.padding)
+    return right + 1
 
 
 def numbers(intervals: Sequence[Interval | None], style: Style) -> list[Text]:
