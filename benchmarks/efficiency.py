@@ -3,7 +3,7 @@
 Both run the same trials, of about one, three and ten seconds each. The pool spawns its processes, each
 imports what it needs and loads the data, and hands its reports back; nothing is written. The sweep reads the
 data, plans, and goes through `run_on_ray` on a Ray that has just started, so its processes too begin with
-their imports; its rows are written to Parquet. The two take turns of a few seconds, in which the other one
+their imports; its rows are written to Parquet. The two take turns of some seconds, in which the other one
 stands still: from one minute to the next a machine's speed varies by more than what is to be measured.
 """
 

@@ -12,7 +12,8 @@ from typing import IO
 
 import ray  # noqa: F401 - not used itself: psutil, which comes with it, is found once it is imported
 
-TURN_S = 5.0
+TURN_S = 20.0
+"""Long beside what a turn itself costs: at its start everything that fell due meanwhile happens at once."""
 
 
 def await_turn(out: IO[str]) -> None:

@@ -8,14 +8,15 @@ import signal
 import socket
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import chdir, contextmanager, suppress
+from contextlib import chdir, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services, worker
+from ray._private import ray_constants, services
 
 from cl.registry import plugins
+from orchestrator.calm import SETTINGS, calm
 from orchestrator.errors import ResourceError
 from orchestrator.proof import proven
 from results.storage import Folder
@@ -25,8 +26,6 @@ CODE = Path(__file__).parent.parent
 PACKAGES = ("cl", "orchestrator", "results", "sweeps")
 """What a trial imports of this project."""
 _LOOPBACK_ONLY = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# A Ray of our own has no dashboard, so nobody sees what its processes would tell it all the time.
-_UNWATCHED = {"task_events_report_interval_ms": 0, "metrics_report_interval_ms": 600_000}
 _INSTALLED = {"site-packages", "dist-packages"}
 
 
@@ -64,17 +63,15 @@ def _start(trials: Sequence[Trial], address: str | None) -> None:
         _require_listener(address)
         _loopback(False)
         _loopback(address is None or _is_on_loopback_only(address))
-        if address is None:  # Ray asks before it reports its use to its makers, and we keep it quiet
-            os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         # Workers import from the folder in which Ray is started; the user's may hold a `cl` of its own.
-        with chdir(CODE), _our_signals():
+        with chdir(CODE), _our_signals(), nullcontext() if address else calm():
             ray.init(
                 address=address or "local",  # None would join whatever RAY_ADDRESS names
                 include_dashboard=False if address is None else None,
                 logging_level=logging.ERROR,
                 log_to_driver=False,
                 runtime_env={"py_modules": _code(trials)} if address else None,
-                _system_config=_UNWATCHED if address is None else None,
+                _system_config=SETTINGS if address is None else None,
             )
     except (OSError, ValueError, RuntimeError) as error:
         where = "a local Ray could not be started" if address is None else f"no Ray cluster at {address!r}"
@@ -84,9 +81,6 @@ def _start(trials: Sequence[Trial], address: str | None) -> None:
             hint = "; if it asks for a token, as Ray's default is, set RAY_AUTH_MODE=token"
         raise ResourceError(f"{where}: {str(error).strip().splitlines()[0]}{hint}") from error
     if address is None:
-        # It looks ten times a second for lines of the workers to print, of which we print none.
-        if worker._global_node:
-            worker._global_node.kill_log_monitor()
         _keep_to_ourselves(Path.home() / ".ray" / "auth_token")
 
 

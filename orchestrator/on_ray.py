@@ -1,10 +1,11 @@
-"""Runs trials on Ray Tune: one trial each, one `step` per task, in processes that stay warm."""
+"""Runs trials on Ray Tune: one trial each, one `step` per task or few short ones, in warm processes."""
 
 from __future__ import annotations
 
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ os.environ |= {
 
 import ray
 from ray import tune
+from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 
 from cl.datasets import Dataset
@@ -47,6 +49,21 @@ MOST_AT_ONCE, ROUND = 2000, 1000
 # without it, and a sweep would start later by the time that a process needs.
 DEFAULT_ENV_VARS.clear()
 
+# A report keeps its trial waiting for some milliseconds, and the driver busy for more.
+REPORT_EVERY_S = 2.0
+
+# Tune looks around ten times a second while nothing happens, and has no setting for it. What happens ends the
+# wait at once, but for Ctrl-C, which is seen after it.
+_LOOKS_EVERY_S, _LOOK_EVERY_S = 0.1, 0.5
+_known_next = RayActorManager.next
+
+
+def _next(self: RayActorManager, timeout: float | None = None) -> bool:
+    return _known_next(self, timeout=_LOOK_EVERY_S if timeout == _LOOKS_EVERY_S else timeout)
+
+
+RayActorManager.next = _next  # type: ignore[method-assign]  # see above
+
 
 class TrialActor(tune.Trainable):
     """A warm process that runs one trial after another.
@@ -62,6 +79,7 @@ class TrialActor(tune.Trainable):
         run: Run,
         folders: Sequence[str],
         checkpoints: Checkpoints | None,
+        report_every_s: float,
     ) -> None:
         """Take the first trial; *data* maps names to references in the object store.
 
@@ -71,6 +89,7 @@ class TrialActor(tune.Trainable):
         self._trials = trials
         self._run = run
         self._checkpoints = checkpoints
+        self._report_every_s = report_every_s
         self._data = data
         self._loaded: dict[Any, Any] = {}
         self.reset_config(config)
@@ -82,13 +101,19 @@ class TrialActor(tune.Trainable):
         return True
 
     def step(self) -> dict[str, Any]:
-        """Learn one task; report everything learned so far."""
+        """Learn a task, or a few short ones; report everything learned so far."""
         if self._outcomes is None:
             key = self._trial.scenario.data
             if key not in self._loaded:
                 self._loaded[key] = ray.get(self._data[key])
             self._outcomes = self._run(self._trial, self._loaded[key], self._checkpoints)
-        outcome = next(self._outcomes)
+        start = last = time.monotonic()
+        while True:
+            outcome = next(self._outcomes)
+            took_s, last = time.monotonic() - last, time.monotonic()
+            # The next task is likely to take as long, and what was learned must not wait for it too long.
+            if outcome.status != RUNNING or last - start + took_s > self._report_every_s:
+                break
         return {
             "outcome": outcome,
             "tasks_learned": len(outcome.reports) - 1,
@@ -157,10 +182,12 @@ def run_on_ray(
     interruption: Interruption | None = None,
     retries: int = 2,
     run: Run = outcomes_of,
+    report_every_s: float = REPORT_EVERY_S,
 ) -> None:
     """Run *trials* on the connected cluster, recording each task as it is learned.
 
-    *run* is what a worker does with a trial; only measurements of everything else replace it.
+    *run* is what a worker does with a trial; only measurements of everything else replace it. Tasks that take
+    less than *report_every_s* seconds together are reported together.
 
     Raises:
         KeyboardInterrupt: the sweep was interrupted; what was recorded is safe.
@@ -184,6 +211,7 @@ def run_on_ray(
                 run=run,
                 folders=folders,
                 checkpoints=checkpoints,
+                report_every_s=report_every_s,
             )
             _fit(actor, some, rows, attempts)
 

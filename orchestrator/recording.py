@@ -21,7 +21,7 @@ from sweeps.trials import RESULTS_VERSION, Trial
 
 # A trial's start and its reports are on disk within this many seconds, and its end at once. Writing after
 # every task would cost short trials more than it saves.
-WRITE_WITHIN_S = 2.0
+WRITE_WITHIN_S = 5.0
 
 
 class Watcher(Protocol):
@@ -91,6 +91,8 @@ class Recorder:
     """The trials that have."""
     _open: dict[str, _State] = field(default_factory=dict)
     _on_disk: dict[str, int] = field(default_factory=dict)
+    _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Those of open trials as they are on disk, which a report does not change."""
 
     def started(self, trial: Trial) -> None:
         """Record that *trial* is running; called again, that it had to start again."""
@@ -137,7 +139,11 @@ class Recorder:
             self.store.write_accuracy(trial.id, list(_accuracy_rows(trial, outcome)))
             self.store.write_tasks(trial.id, list(_task_rows(trial, outcome)))
             self._on_disk[trial.id] = len(outcome.reports)
-        self.store.write_trial(self._row(state))
+        if (row := self._row(state)) != self._rows.get(trial.id):
+            self.store.write_trial(row)
+            self._rows[trial.id] = row
+        if state.status != RUNNING:
+            del self._rows[trial.id]
         if self.checkpoints and outcome and outcome.checkpoint and outcome.status not in {RUNNING, FAILED}:
             with suppress(StoreError):  # it is in nobody's way
                 self.checkpoints.forget(trial.id)

@@ -72,12 +72,19 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def run(text, watcher=None, retries=2, name="on-ray"):
-    """Run a sweep on the cluster, saving each trial after every task; its store and recorder."""
+def run(text, watcher=None, retries=2, name="on-ray", report_every_s=0.0):
+    """Run a sweep on the cluster, each trial saved and reported after every task; its store and recorder."""
     prepared = prepare(load_spec(spec(text)))
     checkpoints = Checkpoints(Folder.at("checkpoints"), every_s=0)
     recording = recorder(Store(name), prepared.tasks, watcher)
-    run_on_ray(prepared.plan.trials, prepared.data, recording, checkpoints, retries=retries)
+    run_on_ray(
+        prepared.plan.trials,
+        prepared.data,
+        recording,
+        checkpoints,
+        retries=retries,
+        report_every_s=report_every_s,
+    )
     recording.writer.flush()
     return prepared, recording
 
@@ -115,6 +122,15 @@ def test_a_sweep_on_ray_equals_the_same_in_this_process_bit_for_bit(monkeypatch)
     [[digits]] = prepared.data.values()
     shared = [part for value in ray.get(references) if isinstance(value, list) for part in value]
     assert [content_digest(part) for part in shared] == [digits.digest], "put once, and not written to"
+
+
+def test_short_tasks_are_reported_together_and_no_row_is_missing():
+    watching = Watching()
+    prepared, recording = run(TINY, watching, report_every_s=600)
+    assert Counter(word for _, word in watching.told) == {"started": 8, "complete": 8}
+    here = run_here(prepared)
+    assert recording.store.accuracy().equals(here.accuracy())
+    assert recording.store.tasks()["task"].to_pylist() == here.tasks()["task"].to_pylist()
 
 
 class Killing(Watching):
@@ -204,6 +220,15 @@ def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
     ]
     assert len(listening) >= 4
     assert {ip.removeprefix("::ffff:") for ip in listening} <= {"127.0.0.1", "::1"}
+
+
+def test_a_local_ray_runs_nothing_that_only_looks_for_what_is_never_there():
+    import psutil  # noqa: PLC0415 - see above
+
+    commands = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    assert any("gcs_server" in command for command in commands)
+    for name in ("dashboard/dashboard.py", "autoscaler/_private/monitor.py", "log_monitor.py"):
+        assert not any(name in command for command in commands), name
 
 
 def test_a_local_ray_does_not_report_its_use():

@@ -107,6 +107,21 @@ def test_what_is_on_disk_is_not_written_again(recorder, store):
     assert columns_recorded(store) == [-1, 0, 1]
 
 
+def test_a_report_does_not_write_the_trials_own_row_again(recorder, store, monkeypatch):
+    write, written = store.write_trial, []
+    monkeypatch.setattr(store, "write_trial", lambda row: (written.append(row["status"]), write(row)))
+    recorder.started(TRIAL)
+    recorder.writer.flush()
+    recorder.reported(TRIAL, RUNNING)
+    recorder.writer.flush()
+    recorder.started(TRIAL)
+    recorder.writer.flush()
+    recorder.reported(TRIAL, COMPLETE)
+    recorder.writer.flush()
+    assert written == ["running", "running", "complete"], "the second for its second attempt"
+    assert columns_recorded(store) == [-1, 0, 1]
+
+
 @pytest.mark.usefixtures("clock")
 def test_quick_reports_are_written_together_and_at_once_when_the_trial_ends(recorder, store, monkeypatch):
     written = []
