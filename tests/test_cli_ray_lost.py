@@ -37,9 +37,10 @@ def test_a_ray_that_is_gone_ends_the_sweep_with_what_is_safe_and_it_continues(vi
     import psutil  # noqa: PLC0415 - see above
 
     mark = uuid4().hex
-    command = ("run", spec(SWEEP), "--checkpoint-every", "0")
+    slow = SWEEP.replace("iterations: 3000", "iterations: 8000")  # a task is on disk before the last one ends
+    command = ("run", spec(slow), "--checkpoint-every", "0")
     with process(*command, CLSWEEP_TEST=mark) as running:
-        wait_until(lambda: running.poll() is not None or any(Path("runs/tiny/checkpoints").glob("*/*.pt")))
+        wait_until(lambda: running.poll() is not None or any(Path("runs/tiny/tasks").glob("*.parquet")))
         for child in psutil.Process(running.pid).children(recursive=True):
             with contextlib.suppress(psutil.Error):
                 if child.name() == victim:
