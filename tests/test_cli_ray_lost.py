@@ -37,7 +37,7 @@ def test_a_ray_that_is_gone_ends_the_sweep_with_what_is_safe_and_it_continues(vi
     import psutil  # noqa: PLC0415 - see above
 
     mark = uuid4().hex
-    slow = SWEEP.replace("iterations: 3000", "iterations: 20000")  # a task is on disk before the last one ends
+    slow = SWEEP.replace("iterations: 3000", "iterations: 20000")  # so that rows are there before it ends
     command = ("run", spec(slow), "--checkpoint-every", "0")
     with process(*command, CLSWEEP_TEST=mark) as running:
         wait_until(lambda: running.poll() is not None or any(Path("runs/tiny/tasks").glob("*.parquet")))
