@@ -9,19 +9,19 @@ from __future__ import annotations
 import argparse
 import sys
 
+from ray import _raylet
+
 
 def main() -> None:
     """Do nothing until Ray's node ends."""
-    # Only this process needs them, and it is never imported for anything else.
-    from ray import _raylet  # noqa: PLC0415
-
     parser = argparse.ArgumentParser()
     parser.add_argument("--session-dir", required=True)
     parser.add_argument("--node-id", required=True)
     ours, _ = parser.parse_known_args()
     for port in ("METRICS_AGENT_PORT_NAME", "METRICS_EXPORT_PORT_NAME", "DASHBOARD_AGENT_LISTEN_PORT_NAME"):
         name = getattr(_raylet, port)
-        _raylet.persist_port(ours.session_dir, ours.node_id, name, -1)  # type: ignore[attr-defined]  # untyped
+        # Ray's own stub of types leaves it out.
+        _raylet.persist_port(ours.session_dir, ours.node_id, name, -1)  # type: ignore[attr-defined]
     sys.stdin.buffer.read()
 
 

@@ -52,8 +52,8 @@ DEFAULT_ENV_VARS.clear()
 # A report keeps its trial waiting for some milliseconds, and the driver busy for more.
 REPORT_EVERY_S = 2.0
 
-# Tune looks around ten times a second while nothing happens, and has no setting for it. What happens ends the
-# wait at once, but for Ctrl-C, which is seen after it.
+# Tune looks around ten times a second while nothing happens. What happens ends the wait at once; Ctrl-C is
+# seen after it.
 _LOOKS_EVERY_S, _LOOK_EVERY_S = 0.1, 0.5
 _known_next = RayActorManager.next
 
@@ -62,7 +62,7 @@ def _next(self: RayActorManager, timeout: float | None = None) -> bool:
     return _known_next(self, timeout=_LOOK_EVERY_S if timeout == _LOOKS_EVERY_S else timeout)
 
 
-RayActorManager.next = _next  # type: ignore[method-assign]  # see above
+RayActorManager.next = _next  # type: ignore[method-assign]  # Tune has no setting for it
 
 
 class TrialActor(tune.Trainable):

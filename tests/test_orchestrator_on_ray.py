@@ -97,11 +97,18 @@ def run_here(prepared):
     return recording.store
 
 
+def children():
+    """The processes of this Ray."""
+    import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
+
+    return psutil.Process().children(recursive=True)
+
+
 def workers():
     """The processes of this Ray in which trials run."""
     import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
 
-    for child in psutil.Process().children(recursive=True):
+    for child in children():
         with contextlib.suppress(psutil.NoSuchProcess):
             if child.name().startswith("ray::TrialActor"):
                 yield child
@@ -211,10 +218,9 @@ def test_a_trial_that_waits_for_its_next_process_is_not_counted_as_running():
 def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
     import psutil  # noqa: PLC0415 - see above
 
-    mine = psutil.Process()
     listening = [
         connection.laddr.ip
-        for process in mine.children(recursive=True)
+        for process in children()
         for connection in process.net_connections("inet")
         if connection.status == psutil.CONN_LISTEN
     ]
@@ -223,9 +229,7 @@ def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
 
 
 def test_a_local_ray_runs_nothing_that_only_looks_for_what_is_never_there():
-    import psutil  # noqa: PLC0415 - see above
-
-    commands = [" ".join(process.cmdline()) for process in psutil.Process().children(recursive=True)]
+    commands = [" ".join(process.cmdline()) for process in children()]
     assert any("gcs_server" in command for command in commands)
     for name in ("dashboard/dashboard.py", "autoscaler/_private/monitor.py", "log_monitor.py"):
         assert not any(name in command for command in commands), name
