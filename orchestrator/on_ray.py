@@ -23,7 +23,6 @@ os.environ |= {
 
 import ray
 from ray import tune
-from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 
 from cl.datasets import Dataset
@@ -51,18 +50,6 @@ DEFAULT_ENV_VARS.clear()
 
 # A report keeps its trial waiting for some milliseconds, and the driver busy for more.
 REPORT_EVERY_S = 2.0
-
-# Tune looks around ten times a second while nothing happens. What happens ends the wait at once; Ctrl-C is
-# seen after it.
-_LOOKS_EVERY_S, _LOOK_EVERY_S = 0.1, 0.5
-_known_next = RayActorManager.next
-
-
-def _next(self: RayActorManager, timeout: float | None = None) -> bool:
-    return _known_next(self, timeout=_LOOK_EVERY_S if timeout == _LOOKS_EVERY_S else timeout)
-
-
-RayActorManager.next = _next  # type: ignore[method-assign]  # Tune has no setting for it
 
 
 class TrialActor(tune.Trainable):
