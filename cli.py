@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from orchestrator.options import Options
     from orchestrator.preparation import Prepared
     from results.store import Store
 
@@ -48,6 +51,30 @@ DataOption = Annotated[
 PlugInOption = Annotated[
     bool,
     typer.Option("--allow-plugins", help="Import and run the code that the spec names as module:Class."),
+]
+
+AddressOption = Annotated[
+    str | None,
+    typer.Option(metavar="auto|HOST:PORT", help="Join this Ray cluster instead of starting a Ray."),
+]
+LocalOption = Annotated[
+    bool, typer.Option("--local", help="Run in this process, one trial after another, without Ray.")
+]
+RetriesOption = Annotated[
+    int, typer.Option(min=0, help="How often a trial whose process died starts again.")
+]
+CheckpointOption = Annotated[
+    float,
+    typer.Option(
+        metavar="SECONDS", min=0, help="A trial is saved after a task once so much time has passed."
+    ),
+]
+NoCheckpointsOption = Annotated[
+    bool, typer.Option("--no-checkpoints", help="Save no trial: one that is interrupted starts over.")
+]
+PatienceOption = Annotated[
+    float,
+    typer.Option(metavar="SECONDS", min=0, help="How long to go on trying when the storage fails."),
 ]
 
 
@@ -88,79 +115,69 @@ def run(
     overrides: SetOption = None,
     storage: StorageOption = "runs",
     data_dir: DataOption = None,
-    address: Annotated[
-        str | None,
-        typer.Option(metavar="auto|HOST:PORT", help="Join this Ray cluster instead of starting a Ray."),
-    ] = None,
-    local: Annotated[
-        bool, typer.Option("--local", help="Run in this process, one trial after another, without Ray.")
-    ] = False,
-    retries: Annotated[
-        int, typer.Option(min=0, help="How often a trial whose process died starts again.")
-    ] = 2,
+    address: AddressOption = None,
+    local: LocalOption = False,
+    retries: RetriesOption = 2,
     rerun: Annotated[
         list[Ended] | None, typer.Option(help="Repeat trials that ended so; failed ones always are.")
     ] = None,
-    checkpoint_every: Annotated[
-        float,
-        typer.Option(
-            metavar="SECONDS", min=0, help="A trial is saved after a task once so much time has passed."
-        ),
-    ] = 10.0,
-    no_checkpoints: Annotated[
-        bool, typer.Option("--no-checkpoints", help="Save no trial: one that is interrupted starts over.")
-    ] = False,
-    patience: Annotated[
-        float,
-        typer.Option(metavar="SECONDS", min=0, help="How long to go on trying when the storage fails."),
-    ] = 300.0,
+    checkpoint_every: CheckpointOption = 10.0,
+    no_checkpoints: NoCheckpointsOption = False,
+    patience: PatienceOption = 300.0,
     allow_plugins: PlugInOption = False,
 ) -> None:
     """Run a sweep: whatever of it is missing, then print its tables."""
-    if local and address is not None:
-        _refuse("--local runs without Ray, so --address cannot be given with it")
-    if address is not None and address.startswith("ray://"):
-        _refuse_ray_client(address)
+    options = _options(local, address, retries, checkpoint_every, no_checkpoints, patience)
     prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
+    if prepared.studies:
+        _refuse(f"{prepared.spec.name} has the section tune; clsweep tune {spec} searches and then reports")
 
-    from orchestrator.errors import ResourceError
-    from orchestrator.lease import Held
-    from orchestrator.printing import head, print_tables
+    from orchestrator.printing import head
     from orchestrator.recording import missing
     from orchestrator.sweep import run_sweep
-    from results.store import StoreError
 
-    store = _store(storage, prepared.spec.name)
-    try:
-        planned = prepared.plan.trials
-        todo = missing(planned, store.statuses(), again=[status.value for status in rerun or []])
+    def work(store: Store) -> int:
+        again = [status.value for status in rerun or []]
+        todo = missing(prepared.plan.trials, store.statuses(), again=again)
         for line in head(prepared, store, todo=len(todo), local=local):
             print(line)
-        failed = run_sweep(
-            prepared,
-            todo,
-            store,
-            local=local,
-            address=address,
-            retries=retries,
-            checkpoint_every_s=None if no_checkpoints else checkpoint_every,
-            patience_s=patience,
+        return run_sweep(prepared, todo, store, options)
+
+    _carried_out(prepared, storage, work)
+
+
+@app.command()
+def tune(
+    spec: SpecArgument,
+    overrides: SetOption = None,
+    storage: StorageOption = "runs",
+    data_dir: DataOption = None,
+    write: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write the winners as a spec, to be run as an ordinary sweep."),
+    ] = None,
+    address: AddressOption = None,
+    local: LocalOption = False,
+    retries: RetriesOption = 2,
+    checkpoint_every: CheckpointOption = 10.0,
+    no_checkpoints: NoCheckpointsOption = False,
+    patience: PatienceOption = 300.0,
+    allow_plugins: PlugInOption = False,
+) -> None:
+    """Search hyperparameters without test data, then measure the winners on seeds the search never saw."""
+    options = _options(local, address, retries, checkpoint_every, no_checkpoints, patience)
+    prepared = _prepared(spec, overrides, data_dir, allow_plugins=allow_plugins)
+    if not prepared.studies:
+        _refuse(
+            f"{prepared.spec.name} has no section tune, which says how to search; clsweep run {spec} runs it"
         )
-        print_tables(store)
-    except KeyboardInterrupt:
-        print(f"\nInterrupted. Everything finished is in {store.root}; the same command continues:")
-        print("  " + _continue_command())
-        raise typer.Exit(INTERRUPTED) from None
-    except Held as error:
-        _fail(str(error), WRONG_REQUEST)
-    except StoreError as error:
-        _fail(
-            f"{error}\nEvery trial that was reported as done is safe; the same command continues.",
-            SOME_FAILED,
-        )
-    except ResourceError as error:
-        _fail(str(error), WRONG_REQUEST)
-    raise typer.Exit(SOME_FAILED if failed else OK)
+
+    from orchestrator.sweep import run_tuned
+
+    def work(store: Store) -> int:
+        return run_tuned(prepared, store, options)
+
+    _carried_out(prepared, storage, work)
 
 
 @app.command()
@@ -189,7 +206,7 @@ def plan(
     except StoreError as error:
         _fail(str(error), WRONG_REQUEST)
     todo = missing(prepared.plan.trials, statuses)
-    expected = estimate(todo, prepared.data, prepared.tasks, timings)
+    expected = estimate(todo, prepared.data, prepared.streams, timings)
     not_planned = stale(timings, prepared.plan.trials)
     Console().print(plan_table(prepared.plan, statuses, todo, expected, not_planned))
     for note in damage(store):
@@ -389,6 +406,53 @@ def _prepared(
         return prepare(checked, data_dir)
     except PrepareError as error:
         _fail(str(error), WRONG_REQUEST)
+
+
+def _options(
+    local: bool,
+    address: str | None,
+    retries: int,
+    checkpoint_every: float,
+    no_checkpoints: bool,
+    patience: float,
+) -> Options:
+    """How a sweep is run; what contradicts itself is refused before anything is read."""
+    if local and address is not None:
+        _refuse("--local runs without Ray, so --address cannot be given with it")
+    if address is not None and address.startswith("ray://"):
+        _refuse_ray_client(address)
+
+    from orchestrator.options import Options
+
+    every_s = None if no_checkpoints else checkpoint_every
+    return Options(local, address, retries, every_s, patience)
+
+
+def _carried_out(prepared: Prepared, storage: str, work: Callable[[Store], int]) -> NoReturn:
+    """Do *work* and print the tables of the run; whatever ends it, say what is safe."""
+    from orchestrator.errors import ResourceError
+    from orchestrator.lease import Held
+    from orchestrator.printing import print_tables
+    from results.store import StoreError
+
+    store = _store(storage, prepared.spec.name)
+    try:
+        failed = work(store)
+        print_tables(store)
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. Everything finished is in {store.root}; the same command continues:")
+        print("  " + _continue_command())
+        raise typer.Exit(INTERRUPTED) from None
+    except Held as error:
+        _fail(str(error), WRONG_REQUEST)
+    except StoreError as error:
+        _fail(
+            f"{error}\nEvery trial that was reported as done is safe; the same command continues.",
+            SOME_FAILED,
+        )
+    except ResourceError as error:
+        _fail(str(error), WRONG_REQUEST)
+    raise typer.Exit(SOME_FAILED if failed else OK)
 
 
 def _store(storage: str, name: str) -> Store:

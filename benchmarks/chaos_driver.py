@@ -29,7 +29,12 @@ PR_SET_PDEATHSIG = 1
 
 
 def watched(
-    traces: str, full: str, trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None
+    traces: str,
+    full: str,
+    trial: Trial,
+    data: Sequence[Dataset],
+    checkpoints: Checkpoints | None,
+    until: int | None,
 ) -> Iterator[Outcome]:
     """What `outcomes_of` does, noted in a file of this process in *traces*."""
     obey(full)
@@ -40,7 +45,7 @@ def watched(
             trace.write(f"{time.time():.3f} {event} {trial.id} {trial.method} {task}\n")
 
         note("learning", len(saved.reports) - 1 if saved else 0)
-        for outcome in outcomes_of(trial, data, checkpoints):
+        for outcome in outcomes_of(trial, data, checkpoints, until):
             task = len(outcome.reports) - 2
             if outcome.trouble:
                 note("trouble", task)

@@ -65,7 +65,7 @@ def iterations_for(data: str, data_dir: Path | None, trial_s: float) -> int:
     """Steps per task with which a trial takes *trial_s* seconds on this machine."""
     probe = sweep_of(data, data_dir, seeds=2, iterations=PROBE_STEPS)
     for trial in probe.plan.trials:  # the first one warms up
-        reports = list(reports_of(trial, probe.data[trial.scenario.data]))
+        reports = list(reports_of(trial, probe.data[trial.data]))
     train_s = sum(report.train_s for report in reports)
     eval_s = sum(report.eval_s for report in reports)
     return max(1, round(PROBE_STEPS * (trial_s - eval_s) / train_s))
@@ -78,7 +78,7 @@ def sweep_once(data: str, data_dir: Path | None, *, seeds: int, iterations: int)
         with chatter_to(ray_log(store.root)) as console, connected([]):
             await_turn(console.file)
             sweep = sweep_of(data, data_dir, seeds=seeds, iterations=iterations)
-            recorder = Recorder(store, Writer(), "efficiency", sweep.tasks, Silent())
+            recorder = Recorder(store, Writer(), "efficiency", sweep.streams, Silent())
             run_on_ray(sweep.plan.trials, sweep.data, recorder, Checkpoints(store.root / "checkpoints"))
             recorder.writer.flush()
             end_turn(console.file)

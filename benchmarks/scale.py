@@ -71,7 +71,7 @@ def run(prepared: Prepared, store: Store, log: Path, warm: int) -> None:
     trials = prepared.plan.trials
     store.write_spec(dump_spec(prepared.spec))
     progress = Progress({trial.id: 1.0 for trial in trials}, names_of(trials), {})
-    recorder = Recorder(store, Writer(), prepared.spec.name, prepared.tasks, progress)
+    recorder = Recorder(store, Writer(), prepared.spec.name, prepared.streams, progress)
     measured = []
     with chatter_to(log) as console, connected(trials):
         before = resident_mb()

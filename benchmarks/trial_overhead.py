@@ -24,7 +24,7 @@ from cl.registry import MLPSettings, TrainSettings
 from cl.training import Score, TaskReport
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.cluster import connected
-from orchestrator.identity import scenario_key
+from orchestrator.identity import StreamFacts, scenario_key
 from orchestrator.on_ray import run_on_ray
 from orchestrator.outcome import Outcome
 from orchestrator.quiet import chatter_to
@@ -90,10 +90,13 @@ class EmptySteps(tune.Trainable):
 
 
 def empty_outcomes(
-    trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None = None
+    trial: Trial,
+    data: Sequence[Dataset],
+    checkpoints: Checkpoints | None = None,
+    until: int | None = None,
 ) -> Iterator[Outcome]:
     """A trial's reports without the training."""
-    del data, checkpoints
+    del data, checkpoints, until
     reports = [TaskReport(-1, _scores(trial, -1))]
     for task in range(TASKS):
         reports.append(TaskReport(task, _scores(trial, task), steps=1, loss=0.5, parameters=1000))
@@ -166,7 +169,8 @@ def round_ms(trials: Sequence[Trial], data: Data, warm: int) -> float:
     """`ours_ms` in a run of its own, checking that nothing is missing of it."""
     with tempfile.TemporaryDirectory(prefix="clsweep-") as folder:
         store = Store(Path(folder))
-        recorder = Recorder(store, Writer(), "overhead", {scenario_key(trials[0]): TASKS}, Silent())
+        facts = {scenario_key(trials[0]): StreamFacts(TASKS, chance=0.1)}
+        recorder = Recorder(store, Writer(), "overhead", facts, Silent())
         milliseconds = ours_ms(trials, data, recorder, warm)
         assert store.trials()["status"].to_pylist() == [COMPLETE] * len(trials)
         assert len(store.accuracy()) == len(trials) * (TASKS + 1) * TASKS

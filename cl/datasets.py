@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from http.client import HTTPException
 from pathlib import Path
@@ -37,6 +37,8 @@ class Dataset:
 
     ``x * scale`` lies in [0, 1] for images; float data of one's own is used as it is (scale 1).
 
+    The test set may be empty, as it is for trials that must not see it.
+
     Raises:
         DataError: lengths, shapes, types or labels do not go together; all problems in one message.
     """
@@ -50,6 +52,11 @@ class Dataset:
     def __post_init__(self) -> None:
         if problems := list(_problems(self)):
             raise DataError("; ".join(problems))
+
+    def without_test(self) -> Dataset:
+        """The same training set and no test example: what a search for hyperparameters may see."""
+        # An empty copy of its own: a slice would hold, and pickle could send, the whole array.
+        return replace(self, x_test=self.x_test[:0].copy(), y_test=self.y_test[:0].copy())
 
     @cached_property
     def digest(self) -> str:
@@ -95,7 +102,7 @@ def _problems(data: Dataset) -> Iterator[str]:
             yield f"x_{split} is {x.dtype}, not uint8 or float32"
         if y.dtype != np.int64 or y.ndim != 1:
             yield f"y_{split} is {y.dtype} of shape {y.shape}; labels are a list of integers, shape (N,)"
-        if x.ndim < 2 or x.size == 0:
+        if x.ndim < 2 or 0 in x.shape[1:] or (not len(x) and split == "train"):
             yield f"x_{split} has shape {x.shape}; expected {SHAPES}, none 0"
         elif y.ndim == 1 and len(x) != len(y):
             yield f"x_{split} has {len(x)} examples but y_{split} has {len(y)} labels"
@@ -111,9 +118,12 @@ def _problems(data: Dataset) -> Iterator[str]:
 def _npz(path: Path) -> Dataset:
     try:
         arrays = read_npz(path)
-        return Dataset(**arrays, scale=1 / 255 if arrays["x_train"].dtype == np.uint8 else 1.0)
+        data = Dataset(**arrays, scale=1 / 255 if arrays["x_train"].dtype == np.uint8 else 1.0)
     except (NpzError, DataError) as error:
         raise DataError(f"{path}: {error}") from error
+    if not len(data.y_test):
+        raise DataError(f"{path}: x_test has shape {data.x_test.shape}; expected {SHAPES}, none 0")
+    return data
 
 
 def _digits(_data_dir: Path) -> Dataset:

@@ -93,6 +93,23 @@ class Stream:
         """Numbers per example."""
         return math.prod(self.image)
 
+    @property
+    def chance(self) -> float:
+        """The accuracy of guessing in the end: the mean over tasks of one over the outputs to choose from."""
+        if self.kind == "class-il":
+            return 1 / sum(self.outputs)
+        return sum(1 / outputs for outputs in self.outputs) / self.n_tasks
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """What the model is scored on: ``test`` unless the data has none, then ``val`` if any is held out."""
+        test = all(len(task.data.y_test) for task in self.tasks)
+        return (*(["test"] if test else []), *(["val"] if self.val_share > 0 else []))
+
+    def scored(self, split: str, k: int) -> Examples:
+        """Task k's examples of one of `splits`."""
+        return self.test(k) if split == "test" else self.validation(k)
+
     def train(self, k: int) -> Examples:
         """Task k's training examples without its validation share, in the data set's order."""
         return self._training_part(k, validation=False)
@@ -207,8 +224,10 @@ def _check_tasks(kind: Kind, tasks: Sequence[Task], outputs: Sequence[int], val_
     for k, task in enumerate(tasks):
         if kind != "class-il" and outputs[k] < 2:
             raise StreamError(f"{kind}: task {k} has a single class, so there is nothing to tell apart")
-        if len(task.rows(task.data.y_test)) == 0:
+        if len(task.data.y_test) and len(task.rows(task.data.y_test)) == 0:
             raise StreamError(f"task {k} (labels {list(task.classes)}) has no test examples")
+        if not len(task.data.y_test) and val_share == 0:
+            raise StreamError("there are no test examples and none are held out: nothing to score on")
         if val_share > 0 and len(task.rows(task.data.y_train)) < 2:
             raise StreamError(f"task {k} has a single training example, so none can be held out (val_share)")
     held_out = {(id(task.data), frozenset(task.classes)) for task in tasks}

@@ -34,8 +34,8 @@ class TaskReport:
     Attributes:
         task: the task just learned.
         scores: on every task, seen or not: a column of the accuracy matrix.
-        first_epoch_accuracy: test accuracy on the task after the first pass over its data, or after all steps
-            if fewer.
+        first_epoch_accuracy: test accuracy on the task (without test examples, validation accuracy) after the
+            first pass over its data, or after all steps if fewer.
         train_s, eval_s: seconds.
         steps: optimiser steps of this task.
         examples, passes: examples that gradients were computed of, and in how many passes.
@@ -59,7 +59,7 @@ class TaskReport:
     @property
     def n_tasks(self) -> int:
         """Number of tasks of the stream."""
-        return sum(score.split == "test" for score in self.scores)
+        return len({score.task for score in self.scores})
 
 
 def make_trainer(
@@ -123,7 +123,7 @@ def learn_task(trainer: Trainer, stream: Stream, task: int) -> TaskReport:
     first: float | None = None
     for loss in trainer.epochs(task, data):  # noqa: B007 - the last one is reported
         if first is None:
-            score = clock.evaluating(lambda: _score(trainer, stream, task, stream.test(task), "test"))
+            score = clock.evaluating(lambda: _score(trainer, stream, task, stream.splits[0]))
             first = score.accuracy
     trainer.consolidate(task, data)
     clock.stop_training()
@@ -163,17 +163,14 @@ class _Clock:
 
 
 def evaluate(trainer: Trainer, stream: Stream) -> tuple[Score, ...]:
-    """Score the model on the test examples of every task, and on the validation examples if there are any."""
-    scores = []
-    for task in range(stream.n_tasks):
-        scores.append(_score(trainer, stream, task, stream.test(task), "test"))
-        validation = stream.validation(task)
-        if len(validation.y):
-            scores.append(_score(trainer, stream, task, validation, "val"))
-    return tuple(scores)
+    """Score the model on every task's examples of each split that the stream is scored on."""
+    return tuple(
+        _score(trainer, stream, task, split) for task in range(stream.n_tasks) for split in stream.splits
+    )
 
 
-def _score(trainer: Trainer, stream: Stream, task: int, examples: Examples, split: str) -> Score:
+def _score(trainer: Trainer, stream: Stream, task: int, split: str) -> Score:
+    examples = stream.scored(split, task)
     accuracy = trainer.evaluate(task, _examples(examples, task), stream.outputs[task])
     return Score(task, split, accuracy, len(examples.y))
 

@@ -14,7 +14,7 @@ import numpy as np
 from cl.datasets import Dataset
 from cl.registry import TrainSettings, method_entry, plugins
 from cl.trainer import planned_steps
-from orchestrator.identity import ScenarioKey, columns_of, scenario_key
+from orchestrator.identity import ScenarioKey, StreamFacts, columns_of, scenario_key
 from orchestrator.trial import Data, reports_of
 from sweeps.trials import Trial
 
@@ -69,7 +69,7 @@ def work_of(trial: Trial, data: Sequence[Dataset], tasks: int) -> float:
 def estimate(
     trials: Sequence[Trial],
     data: Data,
-    tasks: Mapping[ScenarioKey, int],
+    streams: Mapping[ScenarioKey, StreamFacts],
     timings: Iterable[Mapping[str, object]],
 ) -> Estimate:
     """Estimate *trials* from *timings* (rows of the trials table) where they fit, else by calibration."""
@@ -88,7 +88,7 @@ def estimate(
             measured += 1
             continue
         if key not in calibrated:
-            calibrated[key] = _calibrate(trial, data[trial.scenario.data], tasks[scenario_key(trial)])
+            calibrated[key] = _calibrate(trial, data[trial.data], streams[scenario_key(trial)].n_tasks)
         seconds += calibrated[key]
     return Estimate(seconds, measured, _parallel(trials))
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 
@@ -31,6 +31,14 @@ ScenarioKey = tuple[str, str, float]
 """A scenario by its label, settings and validation share: what its stream is made from, but for the seed."""
 
 
+class StreamFacts(NamedTuple):
+    """What is known of a scenario's stream once it has been made."""
+
+    n_tasks: int
+    chance: float
+    """The accuracy that guessing has in the end."""
+
+
 def scenario_key(trial: Trial) -> ScenarioKey:
     """What the trials of one scenario share."""
     return trial.scenario.label, as_json(trial.scenario.settings), trial.train["val_share"]
@@ -38,7 +46,7 @@ def scenario_key(trial: Trial) -> ScenarioKey:
 
 _COLUMNS = (
     *("scenario", "kind", "stream", "scenario_settings", "method", "hyperparameters", "model", "train"),
-    *("seed", "device", "threads"),
+    *("seed", "device", "threads", "scored_on"),
 )
 
 
@@ -48,7 +56,7 @@ def columns_of(trial: Trial) -> dict[str, Any]:
     values = (
         *(scenario.label, scenario.kind, scenario.stream_name, as_json(scenario.settings)),
         *(trial.method, as_json(trial.hyperparameters), as_json(trial.model), as_json(trial.train)),
-        *(trial.seed, trial.resources.device_type, trial.resources.threads),
+        *(trial.seed, trial.resources.device_type, trial.resources.threads, trial.scored_on),
     )
     return dict(zip(_COLUMNS, values, strict=True))
 
@@ -70,6 +78,7 @@ def trial_of(row: Mapping[str, Any]) -> Trial:
         train=train,
         resources=Resources(device=row["device"], threads=row["threads"]),
         data_digest=row["data_digest"],
+        scored_on=row["scored_on"] or "test",  # which parts of earlier versions do not say
     )
 
 
@@ -84,7 +93,7 @@ def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]
     rows = to_rows(trials.select([*_COLUMNS, *_ORIGIN, "started_at"]))
     keys = [(*_identity(row), row["seed"]) for row in rows]
     ours = [row for row, key in zip(rows, keys, strict=True) if key in planned]
-    last = {_scenario(row): _origin(row) for row in sorted(ours, key=lambda row: row["started_at"])}
+    last = latest_origin(ours)
     kept = [
         key in planned and _origin(row) == last[_scenario(row)] for row, key in zip(rows, keys, strict=True)
     ]
@@ -100,6 +109,25 @@ def of_spec(trials: pa.Table, spec: Spec) -> tuple[pa.Table, list[dict[str, Any]
         for columns in unstarted
     ]
     return trials.filter(booleans(kept)), to_come
+
+
+Key = tuple[Any, ...]
+"""A trial but for its data and code, of which a table may have several."""
+
+
+def key_of_row(row: Mapping[str, Any]) -> Key:
+    """What a spec plans of the trial in *row* of the trials table."""
+    return (*_identity(row), row["seed"])
+
+
+def scenario_of(row: Mapping[str, Any]) -> tuple[str, str]:
+    """The scenario of *row* of the trials table, by its label and settings."""
+    return _scenario(row)
+
+
+def latest_origin(rows: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], tuple[Any, ...]]:
+    """By scenario, the data and code of the trial that was started last."""
+    return {_scenario(row): _origin(row) for row in sorted(rows, key=lambda row: row["started_at"])}
 
 
 def names_of(trials: Sequence[Trial]) -> dict[str, tuple[str, str]]:
@@ -129,7 +157,9 @@ _ORIGIN = ("data_digest", "results_version")
 
 def _identity(row: Mapping[str, Any]) -> tuple[Any, ...]:
     """What a spec plans of a trial, but for its seed."""
-    return (*[_alike(row[name]) for name in _SETTINGS], *[row[name] for name in _NAMED])
+    # Parts of earlier versions do not say what they were scored on.
+    named = [row[name] or "test" if name == "scored_on" else row[name] for name in _NAMED]
+    return (*[_alike(row[name]) for name in _SETTINGS], *named)
 
 
 @cache

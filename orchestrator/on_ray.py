@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import os
+import pickle
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 # Tune reads these when it is imported.
@@ -27,18 +30,23 @@ from ray.tune.execution.class_cache import DEFAULT_ENV_VARS
 
 from cl.datasets import Dataset
 from cl.registry import plugins
-from orchestrator.attempts import Attempts, count_memory_kills, id_in
+from orchestrator.attempts import Attempts, count_memory_kills
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.cluster import plug_ins
 from orchestrator.errors import ResourceError
 from orchestrator.interruption import Interruption
 from orchestrator.outcome import Outcome, outcomes_of
+from orchestrator.pieces import Piece, Source
 from orchestrator.recording import Recorder
+from orchestrator.suggestions import Suggestions
 from orchestrator.trial import Data
 from results.schema import RUNNING
 from sweeps.trials import Trial
 
-Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None], Iterator[Outcome]]
+Round = tuple[dict[str, Any], tune.TuneConfig]
+"""What Tune is given once: a parameter space, and how to go through it."""
+
+Run = Callable[[Trial, Sequence[Dataset], Checkpoints | None, int | None], Iterator[Outcome]]
 
 # Tune keeps about 50 kB of every trial that it was given, and its warm processes end with it.
 MOST_AT_ONCE, ROUND = 2000, 1000
@@ -61,7 +69,6 @@ class TrialActor(tune.Trainable):
     def setup(  # type: ignore[override]  # `tune.with_parameters` passes what Tune itself does not
         self,
         config: dict[str, Any],
-        trials: Mapping[str, Trial],
         data: Mapping[Any, Any],
         run: Run,
         folders: Sequence[str],
@@ -73,7 +80,6 @@ class TrialActor(tune.Trainable):
         Plug-ins are found in *folders* where the machine has them.
         """
         plugins.search(folders)
-        self._trials = trials
         self._run = run
         self._checkpoints = checkpoints
         self._report_every_s = report_every_s
@@ -83,28 +89,30 @@ class TrialActor(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial."""
-        self._trial = self._trials[id_in(new_config)]
+        self._piece = piece_in(new_config)
         self._outcomes: Iterator[Outcome] | None = None
         return True
 
     def step(self) -> dict[str, Any]:
         """Learn a task, or a few short ones; report everything learned so far."""
+        trial, until = self._piece
         if self._outcomes is None:
-            key = self._trial.scenario.data
+            key = trial.data
             if key not in self._loaded:
                 self._loaded[key] = ray.get(self._data[key])
-            self._outcomes = self._run(self._trial, self._loaded[key], self._checkpoints)
+            self._outcomes = self._run(trial, self._loaded[key], self._checkpoints, until)
         start = last = time.monotonic()
         while True:
             outcome = next(self._outcomes)
             took_s, last = time.monotonic() - last, time.monotonic()
             # The next task is likely to take as long, and what was learned must not wait for it too long.
-            if outcome.status != RUNNING or last - start + took_s > self._report_every_s:
+            paused = outcome.learned == until
+            if outcome.status != RUNNING or paused or last - start + took_s > self._report_every_s:
                 break
         return {
             "outcome": outcome,
-            "tasks_learned": len(outcome.reports) - 1,
-            "done": outcome.status != RUNNING,
+            "tasks_learned": outcome.learned,
+            "done": outcome.status != RUNNING or paused,
         }
 
 
@@ -115,8 +123,7 @@ class _Rows(tune.Callback):
     between steps, as an interruption is.
     """
 
-    def __init__(self, trials: Mapping[str, Trial], recorder: Recorder, interruption: Interruption) -> None:
-        self._trials = trials
+    def __init__(self, recorder: Recorder, interruption: Interruption) -> None:
         self._recorder = recorder
         self._interruption = interruption
         self._failure: Exception | None = None
@@ -155,13 +162,13 @@ class _Rows(tune.Callback):
 
     def _record(self, tune_trial: Any, action: Callable[..., None], *arguments: Any) -> None:
         try:
-            action(self._trials[id_in(tune_trial.config)], *arguments)
+            action(piece_in(tune_trial.config).trial, *arguments)
         except Exception as error:  # noqa: BLE001 - raised between steps
             self._failure = self._failure or error
 
 
 def run_on_ray(
-    trials: Sequence[Trial],
+    work: Sequence[Trial] | Source,
     data: Data,
     recorder: Recorder,
     checkpoints: Checkpoints | None = None,
@@ -171,7 +178,7 @@ def run_on_ray(
     run: Run = outcomes_of,
     report_every_s: float = REPORT_EVERY_S,
 ) -> None:
-    """Run *trials* on the connected cluster, recording each task as it is learned.
+    """Run *work* on the connected cluster, recording each task as it is learned.
 
     *run* is what a worker does with a trial; only measurements of everything else replace it. Tasks that take
     less than *report_every_s* seconds together are reported together.
@@ -182,65 +189,84 @@ def run_on_ray(
         ResourceError: Ray can run none of them.
     """
     interruption = interruption or Interruption()
-    rows = _Rows({trial.id: trial for trial in trials}, recorder, interruption)
-    references = {key: ray.put(list(data[key])) for key in {trial.scenario.data for trial in trials}}
+    trials = work if isinstance(work, Sequence) else work.trials
+    rows = _Rows(recorder, interruption)
+    references = {key: ray.put(list(data[key])) for key in {trial.data for trial in trials}}
     folders = [str(path.parent) for path in plug_ins(trials)]
     attempts = Attempts(retries, rows)
     count_memory_kills()
     # Tune reserves what so many waiting trials need, 200 of them by default, before the first one starts.
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(16 + 2 * int(ray.cluster_resources().get("CPU", 0)))
+    actor = tune.with_parameters(
+        TrialActor,
+        data=references,
+        run=run,
+        folders=folders,
+        checkpoints=checkpoints,
+        report_every_s=report_every_s,
+    )
+    rounds = _rounds(work, recorder) if isinstance(work, Sequence) else _rounds_of_a_source(work, recorder)
     with interruption.deferred():
-        for some in _rounds(trials, recorder, most_idle=retries + 2):
-            actor = tune.with_parameters(
-                TrialActor,
-                trials={trial.id: trial for trial in some},
-                data=references,
-                run=run,
-                folders=folders,
-                checkpoints=checkpoints,
-                report_every_s=report_every_s,
-            )
+        for some in _not_idle(rounds, recorder, most=retries + 2):
             _fit(actor, some, rows, attempts)
 
 
-def _rounds(trials: Sequence[Trial], recorder: Recorder, most_idle: int) -> Iterator[Sequence[Trial]]:
+def _rounds(trials: Sequence[Trial], recorder: Recorder) -> Iterator[Round]:
     """All trials at once, or a thousand at a time where Tune's memory of them would fill the driver.
 
     Trials that Tune drops without an end, as when a process dies while it starts or takes up its next trial,
     are in the next round.
-
-    Raises:
-        ResourceError: so many rounds in a row saw the end of no trial.
     """
     size = len(trials) if len(trials) <= MOST_AT_ONCE else ROUND
-    left, idle = list(trials), 0
+    left = list(trials)
     while left:
-        yield left[:size]
-        before = len(left)
+        words = [_words(Piece(trial)) for trial in left[:size]]
+        yield {"trial": tune.grid_search(words)}, tune.TuneConfig(reuse_actors=True)
         left = [trial for trial in left if trial.id not in recorder.ended]
         if len(trials) > MOST_AT_ONCE:  # so that a driver that is killed is quick to see what is done
             recorder.writer.put("snapshot", recorder.store.statuses)
-        idle = idle + 1 if len(left) == before else 0
-        if idle == most_idle:
+
+
+def _rounds_of_a_source(source: Source, recorder: Recorder) -> Iterator[Round]:
+    """A thousand pieces at a time, with what the last round dropped."""
+    while not source.finished:
+        source.again()
+        suggestions = Suggestions(source, recorder.stopped, lambda piece: {"trial": _words(piece)})
+        yield {}, tune.TuneConfig(reuse_actors=True, search_alg=suggestions, num_samples=ROUND)
+
+
+def _not_idle(rounds: Iterator[Round], recorder: Recorder, most: int) -> Iterator[Round]:
+    """The *rounds*.
+
+    Raises:
+        ResourceError: so many of them in a row heard nothing of any trial.
+    """
+    idle = 0
+    for each in rounds:
+        before = recorder.heard
+        yield each
+        idle = idle + 1 if recorder.heard == before else 0
+        if idle == most:
             raise ResourceError(
                 f"Ray Tune gave up {idle} times before a trial ended; ray.log has its messages"
             )
 
 
-def _fit(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts) -> None:
+def _fit(actor: Any, some: Round, rows: _Rows, scheduler: Attempts) -> None:
     try:
         with tempfile.TemporaryDirectory(prefix="clsweep-") as scratch:
-            _tuner(actor, trials, rows, scheduler, scratch).fit()
+            _tuner(actor, some, rows, scheduler, scratch).fit()
     except (RuntimeError, OSError, tune.TuneError):  # a slip of Tune's: what is left is for the next round
         logging.getLogger(__name__).exception("Ray Tune ended early")
     rows.check()
 
 
-def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts, scratch: str) -> tune.Tuner:
+def _tuner(actor: Any, some: Round, rows: _Rows, scheduler: Attempts, scratch: str) -> tune.Tuner:
+    space, config = some
     return tune.Tuner(
         tune.with_resources(actor, _request),  # type: ignore[arg-type]  # Tune takes a dict from it as well
-        param_space={"trial": tune.grid_search([_words(trial) for trial in trials])},
-        tune_config=tune.TuneConfig(reuse_actors=True, scheduler=scheduler),
+        param_space=space,
+        tune_config=replace(config, scheduler=scheduler),
         run_config=tune.RunConfig(
             name="tune",
             storage_path=scratch,
@@ -253,13 +279,20 @@ def _tuner(actor: Any, trials: Sequence[Trial], rows: _Rows, scheduler: Attempts
     )
 
 
-def _words(trial: Trial) -> str:
+def _words(piece: Piece) -> str:
     # One string, since Tune copies all configurations, deeply, for every trial.
-    return f"{trial.id} {trial.resources.cpu} {trial.resources.gpu}"
+    trial = piece.trial
+    packed = base64.urlsafe_b64encode(pickle.dumps(tuple(piece))).decode()
+    return f"{trial.id} {trial.resources.cpu} {trial.resources.gpu} {packed}"
+
+
+def piece_in(config: Mapping[str, str]) -> Piece:
+    """What is to run, from the configuration of a trial of Tune's."""
+    return Piece(*pickle.loads(base64.urlsafe_b64decode(config["trial"].split()[3])))  # noqa: S301 - from `_words`
 
 
 def _request(config: dict[str, str]) -> dict[str, float]:
     # From the configuration alone: Tune pickles this function with the trainable and unpickles both twice a
     # trial, so what it held would be paid for again and again.
-    _, cpu, gpu = config["trial"].split()
+    _, cpu, gpu, _ = config["trial"].split()
     return {"cpu": float(cpu)} | ({"gpu": float(gpu)} if float(gpu) else {})

@@ -54,27 +54,36 @@ class Outcome:
         """Number of tasks of the stream."""
         return self.reports[0].n_tasks
 
-    def matrix(self) -> NDArray[np.float64]:
-        """R[i, j], test accuracy on task i after training task j; NaN where there is none yet."""
+    @property
+    def learned(self) -> int:
+        """Tasks learned so far."""
+        return max(0, len(self.reports) - 1)
+
+    def matrix(self, split: str = "test") -> NDArray[np.float64]:
+        """R[i, j], accuracy on task i after training task j; NaN where there is none yet."""
         R = np.full((self.n_tasks, self.n_tasks), math.nan)
         for report in self.reports:
             for score in report.scores:
-                if report.task >= 0 and score.split == "test" and score.accuracy is not None:
+                if report.task >= 0 and score.split == split and score.accuracy is not None:
                     R[score.task, report.task] = score.accuracy
         return R
 
 
 def outcomes_of(
-    trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None = None
+    trial: Trial,
+    data: Sequence[Dataset],
+    checkpoints: Checkpoints | None = None,
+    until: int | None = None,
 ) -> Iterator[Outcome]:
     """Run *trial*, yielding an outcome per task; the last is not ``running``. Never raises `Exception`.
 
-    With *checkpoints* it goes on after the task that was saved last, and its outcomes begin there.
+    With *checkpoints* it goes on after the task that was saved last, and its outcomes begin there. After
+    *until* tasks it pauses, and its last outcome is ``running``.
     """
     _reset_peak_memory()
     last = Progress((), checkpoint=False)
     try:
-        for last in course_of(trial, data, checkpoints):
+        for last in course_of(trial, data, checkpoints, until):
             report = last.reports[-1]
             diagnostic_columns(report.diagnostics)  # a method's slip fails its trial here, not the driver
             if report.task >= 0:

@@ -13,10 +13,11 @@ from cl.registry.capacity import pnn_parameters
 from cl.streams import Stream
 from orchestrator.errors import PrepareError
 from orchestrator.estimate import work_of
-from orchestrator.identity import ScenarioKey, as_json, scenario_key
+from orchestrator.identity import ScenarioKey, StreamFacts, as_json, scenario_key
 from orchestrator.trial import Data, check_method, check_model, model_of, stream_of
 from sweeps.plan import Plan, data_names, plan
 from sweeps.spec import Spec
+from sweeps.studies import Study, studies
 from sweeps.trials import Trial
 
 
@@ -27,12 +28,14 @@ class Prepared:
     spec: Spec
     plan: Plan
     data: Data
-    tasks: Mapping[ScenarioKey, int]
-    """Number of tasks of each scenario."""
+    streams: Mapping[ScenarioKey, StreamFacts]
+    """What is known of each scenario's stream."""
+    studies: tuple[Study, ...] = ()
+    """What is searched or measured of a sweep that is tuned; its plan is that of the defaults."""
 
     def work(self, trial: Trial) -> float:
         """How much work *trial* is, in steps of plain fine-tuning."""
-        return work_of(trial, self.data[trial.scenario.data], self.tasks[scenario_key(trial)])
+        return work_of(trial, self.data[trial.data], self.streams[scenario_key(trial)].n_tasks)
 
 
 def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
@@ -42,18 +45,39 @@ def prepare(spec: Spec, data_dir: Path | None = None) -> Prepared:
         PrepareError: nothing of it can run; data is missing or damaged, cannot be divided or turned as a
             scenario asks, or does not suit a model.
     """
-    data = _read(spec, data_dir)
-    digests = {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
-    planned = plan(spec, digests)
-    if not planned.trials:
+    data = _read(data_names(spec), data_dir)
+    planned = plan(spec, _digests(data))
+    trials = planned.trials
+    found: list[Study] = []
+    if spec.tune:
+        data |= _read({each.data for each in spec.tune.searched.values()} - data.keys(), data_dir)
+        found = studies(spec, spec.tune, planned, _digests(data))
+        searched = {each.data for each in spec.tune.searched.values()}
+        data |= {(*names, "val"): [part.without_test() for part in data[names]] for names in searched}
+        trials = tuple(trial for study in found for trial in _of(study))
+    if not trials:
         raise PrepareError("\n  ".join([f"nothing of {spec.name} can run:", *planned.exclusions]))
-    tasks, warnings = _checked(spec.name, planned, data)
-    return Prepared(spec, replace(planned, warnings=(*planned.warnings, *warnings)), data, tasks)
+    streams, warnings = _checked(spec.name, trials, data)
+    planned = replace(planned, warnings=(*planned.warnings, *warnings))
+    return Prepared(spec, planned, data, streams, tuple(found))
 
 
-def _read(spec: Spec, data_dir: Path | None) -> Data:
-    """The data of every scenario, each data set read once."""
-    needed = sorted(data_names(spec))
+def _digests(data: Data) -> dict[tuple[str, ...], str]:
+    return {names: "+".join(part.digest for part in parts) for names, parts in data.items()}
+
+
+def _of(study: Study) -> Iterator[Trial]:
+    """The trials of a study that show whether any of it cannot run: those at the corners of its space."""
+    seed = study.reported.seed  # one for all, so that a stream is made once for all that are alike
+    for hyperparameters in study.corners():
+        yield study.report_trial(hyperparameters, seed)
+        if study.is_searched:
+            yield study.search_trial(hyperparameters, seed)
+
+
+def _read(wanted: Iterable[tuple[str, ...]], data_dir: Path | None) -> dict[tuple[str, ...], list[Dataset]]:
+    """The *wanted* data, each data set read once."""
+    needed = sorted(wanted)
     loaded: dict[str, Dataset] = {}
     problems = []
     for name in dict.fromkeys(name for names in needed for name in names):
@@ -66,19 +90,21 @@ def _read(spec: Spec, data_dir: Path | None) -> Data:
     return {names: [loaded[name] for name in names] for names in needed}
 
 
-def _checked(name: str, planned: Plan, data: Data) -> tuple[dict[ScenarioKey, int], list[str]]:
+def _checked(
+    name: str, trials: Sequence[Trial], data: Data
+) -> tuple[dict[ScenarioKey, StreamFacts], list[str]]:
     """Make every scenario's stream once for every model, so that what cannot be made is known now.
 
     Returns:
-        The number of tasks of each scenario, and what there is to warn of.
+        What is known of the stream of each scenario, and what there is to warn of.
     """
-    counts: dict[ScenarioKey, int] = {}
+    facts: dict[ScenarioKey, StreamFacts] = {}
     warnings: list[str] = []
     problems: list[str] = []
-    for trials in _alike(planned.trials):
-        trial = trials[0]
+    for alike in _alike(trials):
+        trial = alike[0]
         try:
-            stream = stream_of(trial, data[trial.scenario.data])
+            stream = stream_of(trial, data[trial.data])
             check_model(trial, stream)
         except ValueError as error:
             problems.append(f"{trial.scenario.label}: {error}")
@@ -87,13 +113,13 @@ def _checked(name: str, planned: Plan, data: Data) -> tuple[dict[ScenarioKey, in
                 raise
             problems.append(f"{trial.scenario.label}: {type(error).__name__}: {error}")
         else:
-            counts[scenario_key(trial)] = stream.n_tasks
+            facts[scenario_key(trial)] = StreamFacts(stream.n_tasks, stream.chance)
             warnings += _growth(trial, stream)
-            problems += _unfit(trials, stream)
+            problems += _unfit(alike, stream)
     if different := list(dict.fromkeys(problems)):
         several = [f"{name} has {len(different)} problems:"] if len(different) > 1 else []
         raise PrepareError("\n  ".join([*several, *different]))
-    return counts, list(dict.fromkeys(warnings))
+    return facts, list(dict.fromkeys(warnings))
 
 
 def _alike(trials: Sequence[Trial]) -> Iterable[list[Trial]]:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,7 @@ from rich.text import Text
 from cl.metrics import UndefinedMetric, acc
 from orchestrator.durations import duration
 from orchestrator.outcome import Outcome
+from orchestrator.recording import Watcher
 from results.schema import COMPLETE, RUNNING
 from results.statistics import mean_interval
 from sweeps.trials import Trial
@@ -134,10 +136,23 @@ class Progress:
         return Group(head, table if last else Text(""))
 
 
-class Lines:
-    """Prints the headline now and then, for logs: a `Watcher` around a `Progress`."""
+class View(Watcher, Protocol):
+    """A watcher that can be shown."""
 
-    def __init__(self, progress: Progress, console: Console) -> None:
+    def storage_trouble(self, trouble: str | None) -> None:
+        """Show what is wrong with the storage, None once it works again."""
+
+    def headline(self) -> str:
+        """How it is getting on, in one line."""
+
+    def __rich__(self) -> RenderableType:
+        """How it is getting on, for a terminal."""
+
+
+class Lines:
+    """Prints the headline now and then, for logs: a `Watcher` around a view."""
+
+    def __init__(self, progress: View, console: Console) -> None:
         self._progress = progress
         self._console = console
         self._last = time.monotonic()
@@ -159,7 +174,7 @@ class Lines:
 
 
 @contextmanager
-def shown(progress: Progress, console: Console) -> Iterator[Progress | Lines]:
+def shown(progress: View, console: Console) -> Iterator[Watcher]:
     """Show *progress* on *console* until the block ends: live in a terminal, else as plain lines."""
     if not console.is_terminal:
         yield Lines(progress, console)

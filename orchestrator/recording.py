@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -12,10 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from orchestrator.checkpoints import Checkpoints
-from orchestrator.identity import ScenarioKey, columns_of, scenario_key
+from orchestrator.identity import ScenarioKey, StreamFacts, columns_of, scenario_key
 from orchestrator.outcome import Outcome
 from orchestrator.writing import Writer
-from results.schema import FAILED, RUNNING, diagnostic_columns
+from results.schema import FAILED, RUNNING, STOPPED, diagnostic_columns
 from results.store import Store, StoreError
 from sweeps.trials import RESULTS_VERSION, Trial
 
@@ -71,7 +71,7 @@ class Recorder:
         store: where the rows go.
         writer: writes them, in its own thread.
         sweep: its name.
-        tasks: number of tasks of each scenario.
+        streams: what is known of each scenario's stream.
         watcher: is told everything as well.
         in_process: the trials run in this process, without Ray.
         before: what earlier runs left, by trial id.
@@ -81,14 +81,18 @@ class Recorder:
     store: Store
     writer: Writer
     sweep: str
-    tasks: Mapping[ScenarioKey, int]
+    streams: Mapping[ScenarioKey, StreamFacts]
     watcher: Watcher
     in_process: bool = False
     before: Mapping[str, Before] = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
+    provenance: Callable[[Trial], Mapping[str, Any]] = lambda _: {}
+    """How the hyperparameters of a trial were chosen, as columns of the trials table."""
     failed: int = 0
     ended: set[str] = field(default_factory=set)
     """The trials that have."""
+    heard: int = 0
+    """Reports so far."""
     _open: dict[str, _State] = field(default_factory=dict)
     _on_disk: dict[str, int] = field(default_factory=dict)
     _rows: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -101,6 +105,7 @@ class Recorder:
 
     def reported(self, trial: Trial, outcome: Outcome) -> None:
         """Record what *trial* has reported so far, and its end if it has ended."""
+        self.heard += 1
         state = replace(self._open.get(trial.id) or self._next(trial), outcome=outcome)
         if outcome.status == RUNNING:
             self._put(state)
@@ -114,6 +119,14 @@ class Recorder:
     def waiting(self, trial: Trial) -> None:
         """Say that *trial* waits for another process; on disk it is still running."""
         self.watcher.waiting(trial)
+
+    def stopped(self, trial: Trial) -> None:
+        """Record that a search gave *trial* up, with what it had learned."""
+        state = self._open.pop(trial.id, None) or self._next(trial)
+        outcome = replace(state.outcome or Outcome((), STOPPED), status=STOPPED)
+        self._put(replace(state, outcome=outcome, ended_at=datetime.now(UTC)))
+        self._open.pop(trial.id)
+        self.ended.add(trial.id)
 
     def lost(self, trial: Trial, cause: str) -> None:
         """Record that *trial*'s process died more often than is retried."""
@@ -151,9 +164,11 @@ class Recorder:
     def _row(self, state: _State) -> dict[str, Any]:
         return (
             _identity(state.trial, self.sweep)
+            | dict(self.provenance(state.trial))
             | _PROVENANCE
             | ({"ray_version": None} if self.in_process else {})
-            | {"n_tasks": self.tasks[scenario_key(state.trial)], "status": state.status}
+            | {"n_tasks": self.streams[scenario_key(state.trial)].n_tasks, "status": state.status}
+            | {"chance": self.streams[scenario_key(state.trial)].chance}
             | {"attempts": state.attempts, "started_at": state.started_at}
             | _ending(state)
         )

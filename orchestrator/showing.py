@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +13,7 @@ from rich.console import RenderableType
 from cl.metrics import METRICS
 from cl.registry import METHODS
 from orchestrator.identity import of_spec
+from orchestrator.tuned import Tuned, tuned, tuned_studies
 from results import tables
 from results.arrays import string
 from results.notes import causes
@@ -22,6 +24,8 @@ from results.summary import CellSummary, summarise
 from results.task_tables import cost_tables, task_tables
 from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
 from results.transfer_tables import transfer_tables
+from results.tuned import TunedStudy
+from results.tuned_tables import winner_tables
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
 
@@ -44,6 +48,8 @@ class Shown:
     accuracy: pa.Table
     """Those of the accuracy table, shown or not."""
     remarks: tuple[str, ...]
+    studies: tuple[TunedStudy, ...] = ()
+    """What the searches of a tuned run came to."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -59,10 +65,10 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
     accuracy = store.accuracy()
     trials = _with_rows(store.trials(), accuracy)
     spec, notes = _spec_of(store)
-    current, to_come = of_spec(trials, spec) if spec else (trials, [])
+    current, to_come, searches = _own(trials, accuracy, spec)
     if everything:
-        current = trials
-    if hidden := len(trials) - len(current):
+        current = trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], "test"), string("val")))
+    if hidden := len(trials) - len(current) - (searches.searching if searches else 0):
         notes.append(
             "1 trial of earlier settings is not shown; --all shows it."
             if hidden == 1
@@ -78,11 +84,25 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
         reference=_REFERENCE,
         fresh=_FRESH,
     )
-    return Shown(store, cells, current, accuracy, tuple(notes))
+    found = tuned_studies(searches) if searches else []
+    return Shown(store, cells, current, accuracy, tuple(notes), tuple(found))
+
+
+def _own(
+    trials: pa.Table, accuracy: pa.Table, spec: Spec | None
+) -> tuple[pa.Table, Sequence[Mapping[str, Any]], Tuned | None]:
+    """The rows that report what *spec* plans now, what is still to come of it, and what was searched."""
+    if spec is None:
+        return trials, [], None
+    if spec.tune is None:
+        return *of_spec(trials, spec), None
+    run = tuned(trials, accuracy, spec)
+    return run.reports, run.reports_to_come, run
 
 
 def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False) -> Iterator[RenderableType]:
     """Everything that `clsweep show` prints of a run, one after the other; text is printed as it is."""
+    yield from winner_tables(run.studies, width=width)
     yield from tables.summary_tables(run.cells, width=width)
     if not run.cells:
         yield "no trials yet"

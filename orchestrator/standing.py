@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,12 +13,13 @@ import pyarrow as pa
 
 from orchestrator.identity import of_spec
 from orchestrator.lease import Lease, holder
+from orchestrator.tuned import tuned
 from results.schema import RUNNING, to_rows
 from results.store import SPEC, Store
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,12 +45,12 @@ class Standing:
     to_come: Sequence[Row]
 
     @cached_property
-    def rows(self) -> list[Row]:
+    def rows(self) -> Sequence[Row]:
         """The rows of `current`, without tracebacks."""
         return to_rows(self.current.drop_columns(["error"]))
 
     @cached_property
-    def running(self) -> list[Row]:
+    def running(self) -> Sequence[Row]:
         """Those that are at work, or were when their driver ended."""
         return [row for row in self.rows if row["status"] == RUNNING]
 
@@ -57,13 +58,14 @@ class Standing:
     def continuation(self) -> str:
         """The command that continues the run, or what is known of it."""
         root = self.store.root
+        verb = "tune" if self.spec and self.spec.tune else "run"
         if self.spec and root.is_local and Path(root.name).name == self.spec.name:
             storage = str(Path(root.name).parent)
             plug_ins = ":" in "".join([*self.spec.method_names, *self.spec.scenario_labels])
             more = [] if storage == "runs" else ["--storage", storage]
             more += ["--allow-plugins"] if plug_ins or self.spec.plug_in_models else []
-            return shlex.join(["clsweep", "run", root.name, *more])
-        return f"clsweep run SPEC --storage {root.parent}"
+            return shlex.join(["clsweep", verb, root.name, *more])
+        return f"clsweep {verb} SPEC --storage {root.parent}"
 
 
 def standing(store: Store) -> Standing:
@@ -79,6 +81,9 @@ def standing(store: Store) -> Standing:
 def standing_of(store: Store, driver: Lease | None, trials: pa.Table) -> Standing:
     """How the run in *store* stood with this *driver* and these *trials*."""
     spec, trouble = _spec_of(store)
+    if spec and spec.tune:
+        run = tuned(trials, store.accuracy(), spec)
+        return Standing(store, driver, trials, spec, trouble, run.trials, run.to_come)
     current, to_come = of_spec(trials, spec) if spec else (trials, [])
     return Standing(store, driver, trials, spec, trouble, current, to_come)
 

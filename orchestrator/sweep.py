@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -14,18 +14,23 @@ from rich.console import Console
 
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.errors import ResourceError
-from orchestrator.identity import names_of
+from orchestrator.identity import names_of, scenario_key
 from orchestrator.interruption import Interruption, interruptible
 from orchestrator.lease import held
 from orchestrator.local import run_local
+from orchestrator.options import Options
+from orchestrator.pieces import Source
 from orchestrator.preparation import Prepared
-from orchestrator.progress import Progress, final_accuracy, shown
+from orchestrator.progress import Progress, View, final_accuracy, shown
+from orchestrator.provenance import Provenance, by_a_search, by_the_spec, say_so
 from orchestrator.quiet import chatter_to, ray_log
 from orchestrator.recording import Before, Recorder
 from orchestrator.trial import Data
-from orchestrator.writing import PATIENCE_S, Writer
+from orchestrator.tuning import TunedSweep, courses_of, results_in
+from orchestrator.tuning_progress import TuningProgress
+from orchestrator.writing import Writer
 from results.matrices import trial_matrices
-from results.schema import COMPLETE
+from results.schema import COMPLETE, DIVERGED, RUNNING, STOPPED
 from results.storage import Folder
 from results.store import Store
 from sweeps.plan import Plan
@@ -50,28 +55,8 @@ def _accuracy_before(
     return {trial_id: final_accuracy(matrix.R) for trial_id, matrix in matrices.items()}
 
 
-def run_sweep(
-    prepared: Prepared,
-    trials: Sequence[Trial],
-    store: Store,
-    *,
-    local: bool,
-    address: str | None,
-    retries: int,
-    checkpoint_every_s: float | None = 10.0,
-    patience_s: float = PATIENCE_S,
-) -> int:
-    """Run *trials*, showing progress; return how many failed.
-
-    Args:
-        prepared: the sweep.
-        trials: what is to run of it.
-        store: where the rows go.
-        local: in this process, without Ray.
-        address: the Ray cluster to join; None for one of this machine's own.
-        retries: how often a trial whose process died starts again.
-        checkpoint_every_s: seconds between a trial's checkpoints; None for none.
-        patience_s: seconds to go on trying when the storage fails.
+def run_sweep(prepared: Prepared, trials: Sequence[Trial], store: Store, options: Options) -> int:
+    """Run *trials* of the sweep *prepared*, showing progress; return how many failed.
 
     Raises:
         ResourceError: the cluster cannot be reached, or cannot run what was asked; this machine cannot.
@@ -86,19 +71,66 @@ def run_sweep(
     accuracy = store.accuracy()
     known = _accuracy_before(rows, accuracy, prepared.plan, trials)
     progress = Progress(work, names_of(prepared.plan.trials), known)
-    every_s = checkpoint_every_s
+    before = _before(rows, accuracy, store.tasks())
+    provenance = by_the_spec(prepared.spec)
+    return _run(prepared, trials, store, progress, options, before=before, provenance=provenance)
+
+
+def run_tuned(prepared: Prepared, store: Store, options: Options) -> int:
+    """Search and report the studies of the sweep *prepared*, showing progress; return how many trials failed.
+
+    Raises:
+        ResourceError, StoreError, KeyboardInterrupt: as `run_sweep`.
+    """
+    spec = prepared.spec
+    assert spec.tune is not None
+    rows, accuracy, statuses = store.trials(), store.accuracy(), store.statuses()
+    known = results_in(rows, accuracy, spec.tune.settings.metric)
+    courses = courses_of(prepared.studies, spec, lambda trial: prepared.streams[scenario_key(trial)])
+    source = TunedSweep(
+        courses,
+        {each: result for each, result in known.items() if statuses.get(each) in {*_DONE, RUNNING}},
+        ended=frozenset(each for each, status in statuses.items() if status in _DONE),
+        stopped=frozenset(each for each, status in statuses.items() if status == STOPPED),
+    )
+    provenance = by_a_search(courses)
+    failed = 0
+    if source.finished:
+        store.write_spec(dump_spec(spec))
+    else:
+        before = _before(rows, accuracy, store.tasks())
+        progress = TuningProgress(source)
+        failed = _run(prepared, source, store, progress, options, before=before, provenance=provenance)
+    with held(store.root, notice=Console().print):
+        say_so(store, source.reported, provenance)
+    return failed
+
+
+_DONE = (COMPLETE, DIVERGED, STOPPED)
+
+
+def _run(
+    prepared: Prepared,
+    work: Sequence[Trial] | Source,
+    store: Store,
+    progress: View,
+    options: Options,
+    *,
+    before: Mapping[str, Before],
+    provenance: Provenance,
+) -> int:
+    trials = work if isinstance(work, Sequence) else work.trials
+    every_s = options.checkpoint_every_s
     checkpoints = None if every_s is None else Checkpoints(store.root / "checkpoints", every_s)
-    writer = Writer(patience_s, progress.storage_trouble)
-    if local:
+    writer = Writer(options.patience_s, progress.storage_trouble)
+    if options.local:
         _check_gpu(trials)
     with (
         interruptible() as interruption,
         held(store.root, on_lost=writer.abandon, notice=Console().print),
         nullcontext((Console(), run_local))
-        if local
-        else _on_ray(
-            trials, store.root, address, checkpoints, writer, interruption=interruption, retries=retries
-        ) as (console, run),
+        if options.local
+        else _on_ray(trials, store.root, options, checkpoints, writer, interruption) as (console, run),
         shown(progress, console) as watcher,
     ):
         interruption.last_words = partial(console.show_cursor, True)
@@ -107,14 +139,15 @@ def run_sweep(
             store,
             writer,
             prepared.spec.name,
-            prepared.tasks,
+            prepared.streams,
             watcher,
-            in_process=local,
-            before=_before(rows, accuracy, store.tasks(), trials),
+            in_process=options.local,
+            before=before,
             checkpoints=checkpoints,
+            provenance=provenance,
         )
         try:
-            run(trials, prepared.data, recorder, checkpoints)
+            run(work, prepared.data, recorder, checkpoints)
             writer.flush()
         except KeyboardInterrupt:
             if undone := writer.leave(within_s=LEAVE_WITHIN_S):
@@ -125,25 +158,19 @@ def run_sweep(
     return recorder.failed
 
 
-def _before(
-    rows: pa.Table, accuracy: pa.Table, tasks: pa.Table, trials: Sequence[Trial]
-) -> dict[str, Before]:
-    """What earlier runs left of *trials* in the three tables."""
-    todo = {trial.id for trial in trials}
-    attempts = zip(*(rows[name].to_pylist() for name in ("trial_id", "attempts")), strict=True)
-    started = {trial_id: count for trial_id, count in attempts if trial_id in todo}
-    if not started:
-        return {}
+def _before(rows: pa.Table, accuracy: pa.Table, tasks: pa.Table) -> dict[str, Before]:
+    """What earlier runs left of each trial in the three tables."""
     counts = tasks["trial_id"].value_counts().to_pylist()
     learned = {count["values"]: count["counts"] for count in counts}
     scored = set(accuracy["trial_id"].unique().to_pylist())
+    attempts = zip(*(rows[name].to_pylist() for name in ("trial_id", "attempts")), strict=True)
     return {
-        trial_id: Before(attempts, learned.get(trial_id, 0) + 1 if trial_id in scored else 0)
-        for trial_id, attempts in started.items()
+        trial_id: Before(count, learned.get(trial_id, 0) + 1 if trial_id in scored else 0)
+        for trial_id, count in attempts
     }
 
 
-Run = Callable[[Sequence[Trial], Data, Recorder, Checkpoints | None], None]
+Run = Callable[[Sequence[Trial] | Source, Data, Recorder, Checkpoints | None], None]
 
 
 def _check_gpu(trials: Sequence[Trial]) -> None:
@@ -155,12 +182,10 @@ def _check_gpu(trials: Sequence[Trial]) -> None:
 def _on_ray(
     trials: Sequence[Trial],
     root: Folder,
-    address: str | None,
+    options: Options,
     checkpoints: Checkpoints | None,
     writer: Writer,
-    *,
     interruption: Interruption,
-    retries: int,
 ) -> Iterator[tuple[Console, Run]]:
     # `--local` must not need Ray.
     from orchestrator.cluster import connected  # noqa: PLC0415
@@ -168,11 +193,11 @@ def _on_ray(
     from orchestrator.on_ray import run_on_ray  # noqa: PLC0415
 
     storage = checkpoints.folder if checkpoints else None
-    with chatter_to(ray_log(root)) as console, connected(trials, address, storage) as warnings:
+    with chatter_to(ray_log(root)) as console, connected(trials, options.address, storage) as warnings:
         for warning in warnings:
             console.print(f"warning: {warning}", highlight=False, soft_wrap=True)
         with watched(partial(_end, console, root, writer)):
-            yield console, partial(run_on_ray, interruption=interruption, retries=retries)
+            yield console, partial(run_on_ray, interruption=interruption, retries=options.retries)
 
 
 def _end(console: Console, root: Folder, writer: Writer, why: str) -> None:

@@ -36,11 +36,15 @@ class Progress:
 
 
 def course_of(
-    trial: Trial, data: Sequence[Dataset], checkpoints: Checkpoints | None = None
+    trial: Trial,
+    data: Sequence[Dataset],
+    checkpoints: Checkpoints | None = None,
+    until: int | None = None,
 ) -> Iterator[Progress]:
     """Run *trial* on *data*, from its last checkpoint on if there is one.
 
-    Yields whenever the model has been scored: untrained, and after every task.
+    Yields whenever the model has been scored: untrained, and after every task. After *until* tasks it pauses:
+    its state is saved, and another call goes on from there.
 
     Sets this process's torch thread count: with one thread the numbers are the same bit for bit wherever
     the trial runs on the same kind of processor.
@@ -55,12 +59,15 @@ def course_of(
     if not reports:
         reports = [score_untrained(trainer, stream)]
         yield Progress(tuple(reports), checkpoint=False)
+    elif until is not None and len(reports) > until:  # it paused here, and nobody heard of it
+        yield Progress(tuple(reports), checkpoint=True)
     if checkpoints:
         checkpoints.begin()
-    for task in range(len(reports) - 1, stream.n_tasks):
+    for task in range(len(reports) - 1, min(until or stream.n_tasks, stream.n_tasks)):
         reports.append(learn_task(trainer, stream, task))
         trouble = None
-        if checkpoints and task < stream.n_tasks - 1 and checkpoints.due():
+        pauses = task + 1 == until
+        if checkpoints and task < stream.n_tasks - 1 and (pauses or checkpoints.due()):
             try:
                 checkpoints.save(trial.id, Saved(tuple(reports), trainer.state()))
                 kept = True

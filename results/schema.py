@@ -107,6 +107,23 @@ TRIALS = _schema(
     _column("python_version", _TEXT, "version of Python"),
     _column("torch_version", _TEXT, "version of PyTorch"),
     _column("ray_version", _TEXT, "version of Ray; null for a trial run in-process", null=True),
+    _column(
+        "scored_on",
+        _TEXT,
+        "test, or val for a trial of a search, which holds no test example; null in parts of version 0.1",
+        null=True,
+    ),
+    _column("chance", _DOUBLE, "accuracy of guessing in the end, mean over tasks; null as above", null=True),
+    _column(
+        "protocol",
+        _TEXT,
+        "how its hyperparameters were chosen: fixed, val-stream, first-k or transfer; null as above",
+        null=True,
+    ),
+    _column("chosen_on", _TEXT, "scenario that the search saw; null if fixed", null=True),
+    _column("chosen_by", _TEXT, "search and scheduler, e.g. random, race; null if fixed", null=True),
+    _column("selection_seeds", pa.list_(_INT32), "seeds of the search; null if fixed", null=True),
+    _column("configs", _INT32, "configurations that the search tries; null if fixed", null=True),
 )
 """One row per trial, written when it starts and again when it ends."""
 

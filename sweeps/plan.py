@@ -101,6 +101,7 @@ def _combinations(spec: Spec) -> list[tuple[_Combination, registry.Fit]]:
             ),
         )
         for scenario, method, model in itertools.product(spec.scenarios, spec.methods, spec.models)
+        if not method.scenarios or scenario.scenario.label in method.scenarios
     ]
 
 

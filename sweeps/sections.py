@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from sweeps.grid import REFUSED, Combination, combinations, listed
 from sweeps.names import Names
 from sweeps.problems import Problem, not_allowed, shown
 from sweeps.scenarios import scenario
+from sweeps.spaces import Space, parted, space
 from sweeps.trials import Scenario
 from sweeps.validation import Place, check
 
@@ -41,10 +43,16 @@ class MethodChoice:
 
     method: str
     hyperparameters: dict[str, Any]
+    """All of them; one that is searched has its default."""
     resources: dict[str, Any]
+    space: Mapping[str, Space] = field(default_factory=dict)
+    """Where those that are searched are searched."""
+    scenarios: tuple[str, ...] = ()
+    """The only scenarios that it is for, by their labels; empty for all."""
 
 
-def _distinct_seeds(seeds: int | list[int]) -> int | list[int]:
+def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
+    """*seeds*, if they are a number of seeds or a list of different ones; else raise ValueError."""
     if isinstance(seeds, int):
         valid = 1 <= seeds <= MOST_SEEDS
     else:
@@ -85,7 +93,7 @@ class Head(registry.Settings):
             description=f"the number of seeds (1 to {MOST_SEEDS}), or a list of different whole numbers"
             f" from 0 to {registry.LARGEST}"
         ),
-        AfterValidator(_distinct_seeds),
+        AfterValidator(distinct_seeds),
     ] = 5
     scenarios: Annotated[
         list[Any], Field(min_length=1, description="a list of scenarios, like [class-il/split-digits]")
@@ -94,6 +102,8 @@ class Head(registry.Settings):
     model: Any = None
     train: Any = None
     resources: Any = None
+    tune: Any = None
+    chosen: Any = None
 
 
 class ResourceSettings(registry.Settings):
@@ -236,6 +246,7 @@ def _method(
     name: str, entry: registry.MethodEntry, values: Any, names: Names, problems: list[Problem]
 ) -> Iterator[MethodChoice]:
     place = f"methods.{name}"
+    what = f"hyperparameter of {name}"
     seen: set[str] = set()
     for combination in combinations(values, place, problems):
         if combination.value is REFUSED:
@@ -244,12 +255,52 @@ def _method(
         given = _own_resources(combination, at, problems)
         own = combination.value
         if isinstance(own, Mapping):
-            own = {key: value for key, value in own.items() if key != "resources"}
-        what, also = f"hyperparameter of {name}", ["resources"]
-        resolved = names.resolved(entry.settings, name, own, at=at, what=what, also=also, problems=problems)
-        if resolved is not None and (spelled := json.dumps(resolved)) not in seen:
+            own = {key: value for key, value in own.items() if key not in _OF_A_CHOICE}
+        own, spaces = parted(own)
+        resolve = partial(
+            names.resolved, entry.settings, name, what=what, also=_OF_A_CHOICE, problems=problems
+        )
+        resolved = resolve(own, at=at)
+        if resolved is None:
+            continue
+        searched = _spaces(spaces, own or {}, at, resolve, problems)
+        only = _only(combination, at, problems)
+        spelled = json.dumps([resolved, {key: each.written() for key, each in searched.items()}, only])
+        if spelled not in seen:
             seen.add(spelled)
-            yield MethodChoice(name, resolved, given)
+            yield MethodChoice(name, resolved, given, searched, only)
+
+
+def _spaces(
+    written: Mapping[str, Any],
+    fixed: Mapping[str, Any],
+    at: Place,
+    resolve: Callable[..., Any],
+    problems: list[Problem],
+) -> dict[str, Space]:
+    """The search spaces *written* beside the *fixed* hyperparameters, without those that are wrong."""
+
+    def check(name: str, value: Any, spot: str) -> bool:
+        return resolve({**fixed, name: value}, at=lambda _: spot) is not None
+
+    found = {name: space(name, value, at, check, problems) for name, value in written.items()}
+    return {name: each for name, each in found.items() if each is not None}
+
+
+_OF_A_CHOICE = ("resources", "scenarios")
+"""Names beside a method's hyperparameters that are none."""
+
+
+def _only(combination: Combination, at: Place, problems: list[Problem]) -> tuple[str, ...]:
+    """The scenarios that a method's values are for, as their section names them."""
+    values = combination.value.get("scenarios") if isinstance(combination.value, Mapping) else None
+    if values is None:
+        return ()
+    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
+        form = "a list of scenarios that the values are for, like [class-il/split-digits]"
+        problems.append(not_allowed(at(("scenarios",)), values, form))
+        return ()
+    return tuple(values)
 
 
 def _own_resources(combination: Combination, at: Place, problems: list[Problem]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from sweeps import sections
 from sweeps.grid import Combination, factored
 from sweeps.names import Names, PlugIns
 from sweeps.overrides import overridden
-from sweeps.problems import MalformedError, Problem, SpecError, nearest, not_allowed
+from sweeps.problems import MalformedError, Problem, SpecError, nearest, not_allowed, unknown
 from sweeps.scenarios import EXPLICIT
 from sweeps.sections import MethodChoice, ScenarioChoice
 from sweeps.syntax import emit, parse
 from sweeps.trials import Resources, Scenario
+from sweeps.tuning import ChosenSettings, Tuning, chosen, tuning
 from sweeps.validation import check
 
 CATALOG = Path(__file__).parent / "catalog"
@@ -44,6 +45,10 @@ class Spec:
     """The methods that are no names of `cl.registry.METHODS`."""
     plug_in_models: Mapping[str, registry.ModelEntry]
     """The models that are no names of `cl.registry.MODELS`."""
+    tune: Tuning | None = None
+    """How the hyperparameters that have a search space are searched."""
+    chosen: ChosenSettings | None = None
+    """How an earlier search chose the hyperparameters that are given."""
 
     @property
     def scenario_labels(self) -> list[str]:
@@ -119,6 +124,8 @@ def dump_spec(spec: Spec) -> str:
             "model": factored(spec.models),
             "train": factored(spec.trains),
             "resources": vars(spec.resources),
+            **({"tune": spec.tune.written()} if spec.tune else {}),
+            **({"chosen": spec.chosen.resolved()} if spec.chosen else {}),
         }
     )
 
@@ -163,7 +170,7 @@ def _checked(
     values: Any, source: str, stem: str, folder: Path, overrides: Iterable[str], names: Names
 ) -> Spec:
     if not isinstance(values, dict):
-        keys = "a mapping with name, seeds, scenarios, methods, model, train, resources"
+        keys = "a mapping with name, seeds, scenarios, methods, model, train, resources, tune"
         problem = Problem("", "is empty; give " + keys) if values is None else not_allowed("", values, keys)
         raise SpecError(source, [problem])
     problems: list[Problem] = []
@@ -177,13 +184,39 @@ def _checked(
     resources = sections.resources(
         values.get("resources"), at=lambda p: at("resources", p), problems=problems
     )
+    seeds = _seeds(head)
+    tune = tuning(
+        values.get("tune"), seeds, scenarios, methods, folder=folder, names=names, problems=problems
+    )
+    how = chosen(values.get("chosen"), seeds, problems)
+    problems += _unknown_scenarios(scenarios, methods)
     if problems or head is None or resources is None:
         raise SpecError(source, problems)
-    seeds = tuple(range(head.seeds)) if isinstance(head.seeds, int) else tuple(head.seeds)
     _refuse_too_many(source, seeds, scenarios, methods, models, trains)
     given = Resources(**resources.resolved())
     _refuse_contradictions(source, given, scenarios, methods)
-    return Spec(head.name, seeds, scenarios, methods, models, trains, given, names.methods, names.models)
+    return Spec(
+        *(head.name, seeds, scenarios, methods, models, trains, given, names.methods, names.models),
+        tune=tune,
+        chosen=how,
+    )
+
+
+def _seeds(head: sections.Head | None) -> tuple[int, ...]:
+    if head is None:
+        return ()
+    return tuple(range(head.seeds)) if isinstance(head.seeds, int) else tuple(head.seeds)
+
+
+def _unknown_scenarios(
+    scenarios: Sequence[ScenarioChoice], methods: Sequence[MethodChoice]
+) -> Iterator[Problem]:
+    labels = list(dict.fromkeys(each.scenario.label for each in scenarios))
+    if labels:
+        for choice in methods:
+            for name in choice.scenarios:
+                if name not in labels:
+                    yield unknown(f"methods.{choice.method}.scenarios", "scenario of this spec", name, labels)
 
 
 def _refuse_contradictions(
@@ -226,5 +259,7 @@ def _stream_row(scenario: Scenario) -> dict[str, Any]:
 
 
 def _method_row(choice: MethodChoice) -> dict[str, Any]:
-    own = {"resources": choice.resources} if choice.resources else {}
-    return {**choice.hyperparameters, **own}
+    own: dict[str, Any] = {"resources": choice.resources} if choice.resources else {}
+    own |= {"scenarios": list(choice.scenarios)} if choice.scenarios else {}
+    spaces = {name: space.written() for name, space in choice.space.items()}
+    return {**choice.hyperparameters, **spaces, **own}

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from cl.registry import Kind
 from cl.registry.plugins import SOURCE, is_plug_in
@@ -87,6 +87,13 @@ class Trial:
     train: dict[str, Any]
     resources: Resources
     data_digest: str
+    scored_on: Literal["test", "val"] = "test"
+    """``val`` where it searches: it scores on validation data and holds no test example."""
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """What it is given to learn from: the names of its data sets, and ``val`` for them without a test."""
+        return self.scenario.data if self.scored_on == "test" else (*self.scenario.data, "val")
 
     @property
     def plug_ins(self) -> dict[str, str]:
@@ -103,7 +110,8 @@ class Trial:
 
         Amounts of CPU and GPU, names and places are left out; the data counts by its digest.
         """
-        return {
+        of_a_search = {} if self.scored_on == "test" else {"scored_on": self.scored_on}
+        return of_a_search | {
             "kind": self.scenario.kind,
             "stream": self.scenario.stream,
             "stream_settings": self.scenario.settings,

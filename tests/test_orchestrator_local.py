@@ -46,7 +46,7 @@ def store(tmp_path):
 
 
 def run(prepared, store, watcher=None):
-    recording = recorder(store, prepared.tasks, watcher, in_process=True)
+    recording = recorder(store, prepared.streams, watcher, in_process=True)
     try:
         run_local(prepared.plan.trials, prepared.data, recording)
     finally:

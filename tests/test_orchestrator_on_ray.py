@@ -76,7 +76,7 @@ def run(text, watcher=None, retries=2, name="on-ray", report_every_s=0.0):
     """Run a sweep on the cluster, each trial saved and reported after every task; its store and recorder."""
     prepared = prepare(load_spec(spec(text)))
     checkpoints = Checkpoints(Folder.at("checkpoints"), every_s=0)
-    recording = recorder(Store(name), prepared.tasks, watcher)
+    recording = recorder(Store(name), prepared.streams, watcher)
     run_on_ray(
         prepared.plan.trials,
         prepared.data,
@@ -91,7 +91,7 @@ def run(text, watcher=None, retries=2, name="on-ray", report_every_s=0.0):
 
 def run_here(prepared):
     """The store of the same sweep, run in this process and undisturbed."""
-    recording = recorder(Store("here"), prepared.tasks, in_process=True)
+    recording = recorder(Store("here"), prepared.streams, in_process=True)
     run_local(prepared.plan.trials, prepared.data, recording)
     recording.writer.flush()
     return recording.store

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -47,6 +47,27 @@ class StreamSettings(Settings):
 
     normalize: bool = False
     """Subtract the training data's mean and divide by its standard deviation, after scaling to [0, 1]."""
+    part: (
+        Annotated[
+            str,
+            Field(
+                pattern=r"^(first|after)-[1-9][0-9]{0,3}\z",
+                description="first-K or after-K, such as first-2: only the first K tasks, or only those after"
+                " them, the first K being the same for every seed",
+            ),
+        ]
+        | None
+    ) = None
+    """Only some of the tasks, so that a search can see the first ones and a report the others."""
+
+    @property
+    def first_k(self) -> int:
+        """Number of tasks at the start that are the same for every seed; 0 without `part`."""
+        return int(self.part.partition("-")[2]) if self.part else 0
+
+    def resolved(self) -> dict[str, Any]:
+        """As `Settings.resolved`; a stream that is whole does not mention its parts."""
+        return {name: value for name, value in super().resolved().items() if name != "part" or value}
 
 
 class SplitSettings(StreamSettings):
