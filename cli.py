@@ -60,9 +60,7 @@ AddressOption = Annotated[
 LocalOption = Annotated[
     bool, typer.Option("--local", help="Run in this process, one trial after another, without Ray.")
 ]
-RetriesOption = Annotated[
-    int, typer.Option(min=0, help="How often a trial whose process died starts again.")
-]
+RetriesOption = Annotated[int, typer.Option(min=0, help="How often a trial whose process died starts again.")]
 CheckpointOption = Annotated[
     float,
     typer.Option(
@@ -172,12 +170,28 @@ def tune(
             f"{prepared.spec.name} has no section tune, which says how to search; clsweep run {spec} runs it"
         )
 
+    from orchestrator.printing import head_of_tuning
     from orchestrator.sweep import run_tuned
+    from orchestrator.tuning import tuned_sweep
 
     def work(store: Store) -> int:
-        return run_tuned(prepared, store, options)
+        sweep = tuned_sweep(prepared, store)
+        for line in head_of_tuning(prepared, sweep, store, local=local):
+            print(line)
+        return run_tuned(prepared, sweep, store, options)
 
-    _carried_out(prepared, storage, work)
+    def winners(store: Store) -> None:
+        if write is not None:
+            from orchestrator.winners import NoWinners, write_winners
+
+            try:
+                print(write_winners(prepared.spec, store, write))
+            except NoWinners as error:
+                _fail(str(error), SOME_FAILED)
+            except OSError as error:
+                _fail(f"cannot write {write}: {error.strerror or error}", SOME_FAILED)
+
+    _carried_out(prepared, storage, work, then=winners)
 
 
 @app.command()
@@ -201,6 +215,9 @@ def plan(
     from results.store import StoreError
 
     store = _store(storage, prepared.spec.name)
+    if prepared.studies:
+        _plan_tuning(prepared, store)
+        return
     try:
         statuses, timings = store.statuses(), store.trials().to_pylist()
     except StoreError as error:
@@ -211,6 +228,20 @@ def plan(
     Console().print(plan_table(prepared.plan, statuses, todo, expected, not_planned))
     for note in damage(store):
         print(note)
+
+
+def _plan_tuning(prepared: Prepared, store: Store) -> None:
+    """Show what a sweep that is tuned would run."""
+    from rich.console import Console
+
+    from orchestrator.tuning import tuned_sweep
+    from orchestrator.tuning_plan import tuning_plan
+    from results.store import StoreError
+
+    try:
+        Console().print(tuning_plan(prepared, tuned_sweep(prepared, store), store))
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
 
 
 @app.command()
@@ -225,6 +256,12 @@ def show(
     transfer: Annotated[
         bool, typer.Option("--transfer", help="Print forward transfer alone, against the method scratch.")
     ] = False,
+    response: Annotated[
+        bool,
+        typer.Option(
+            "--response", help="Print what a search tried: configurations, response curves, importance."
+        ),
+    ] = False,
     form: Annotated[Format, typer.Option("--format", help="How to write the summary.")] = Format.table,
     output: Annotated[
         Path | None,
@@ -237,16 +274,17 @@ def show(
 ) -> None:
     """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
     from orchestrator.printing import print_tables
-    from orchestrator.showing import NoTransfer
+    from orchestrator.showing import NoSearch, NoTransfer
     from results.store import StoreError, open_run
 
     if form is Format.parquet and output is None:
         _refuse("--format parquet is not for the screen; name a file with --output FILE")
-    for option, given in (("--matrix", matrix), ("--tasks", tasks)):
+    alone = [option for option, given in (("--transfer", transfer), ("--response", response)) if given]
+    for option, given in (("--matrix", matrix), ("--tasks", tasks), ("--response", response)):
         if given and form is not Format.table:
             _refuse(f"{option} is part of the table; it does not go with --format {form}")
-        if given and transfer:
-            _refuse(f"--transfer is printed alone; it does not go with {option}")
+        if given and alone and alone[0] != option:
+            _refuse(f"{alone[0]} is printed alone; it does not go with {option}")
     try:
         print_tables(
             open_run(run_folder),
@@ -254,15 +292,41 @@ def show(
             matrix=matrix,
             tasks=tasks,
             transfer=transfer,
+            response=response,
             output=output,
             everything=everything,
         )
-    except (StoreError, NoTransfer) as error:
+    except (StoreError, NoTransfer, NoSearch) as error:
         _fail(str(error), WRONG_REQUEST)
     except OSError as error:
         if output is None:
             raise
         _fail(f"cannot write {output}: {error.strerror or error}", WRONG_REQUEST)
+
+
+@app.command()
+def plot(
+    run_folder: RunArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go (else RUN/plots)."),
+    ] = None,
+) -> None:
+    """Draw what a search found, as PNG and SVG: response curves, and stability against plasticity."""
+    from orchestrator.plotting import plotted
+    from orchestrator.showing import NoSearch
+    from results.store import StoreError, open_run
+
+    try:
+        store = open_run(run_folder)
+        if output is None and not store.root.is_local:
+            _refuse("the run is not on this machine's disk; say where the pictures go with --output DIR")
+        for path in plotted(store, output or Path(store.root.path) / "plots"):
+            print(path)
+    except (StoreError, NoSearch) as error:
+        _fail(str(error), WRONG_REQUEST)
+    except OSError as error:
+        _fail(f"cannot write {error.filename or output}: {error.strerror or error}", WRONG_REQUEST)
 
 
 @app.command()
@@ -428,8 +492,13 @@ def _options(
     return Options(local, address, retries, every_s, patience)
 
 
-def _carried_out(prepared: Prepared, storage: str, work: Callable[[Store], int]) -> NoReturn:
-    """Do *work* and print the tables of the run; whatever ends it, say what is safe."""
+def _carried_out(
+    prepared: Prepared,
+    storage: str,
+    work: Callable[[Store], int],
+    then: Callable[[Store], None] = lambda _: None,
+) -> NoReturn:
+    """Do *work*, print the tables of the run, and *then* the rest; whatever ends it, say what is safe."""
     from orchestrator.errors import ResourceError
     from orchestrator.lease import Held
     from orchestrator.printing import print_tables
@@ -439,6 +508,7 @@ def _carried_out(prepared: Prepared, storage: str, work: Callable[[Store], int])
     try:
         failed = work(store)
         print_tables(store)
+        then(store)
     except KeyboardInterrupt:
         print(f"\nInterrupted. Everything finished is in {store.root}; the same command continues:")
         print("  " + _continue_command())

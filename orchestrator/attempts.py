@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import ray
 from ray.air.execution._internal.actor_manager import RayActorManager
 from ray.exceptions import ActorDiedError, ActorUnavailableError, RayActorError, RayTaskError
+from ray.tune.experiment import Trial as Tuned
 from ray.tune.schedulers import FIFOScheduler
 
 # A node that is lost again and again under the same trial is more likely that trial's doing.
@@ -64,6 +65,21 @@ class Attempts(FIFOScheduler):
             self._dead.add((ours, died))
         (self._lost if _is_lost(error) else self._own)[ours] += 1
         self._cause[ours] = _explained(words)
+
+    def choose_trial_to_run(self, tune_controller: Any) -> Any:
+        """The first trial that waits and has no process of its own about to start.
+
+        Tune gives a process that has become free to the trial that is chosen here, and ends the one that was
+        starting for it. Chosen in order, short trials would end each other's processes and run one at a time.
+        """
+        controller = tune_controller._tune_controller  # past a wrapper that shows less
+        actors, manager = controller._trial_to_actor, controller._actor_manager
+        for trial in tune_controller.get_trials():
+            if trial.status == Tuned.PENDING:
+                actor = actors.get(trial)
+                if actor is None or not manager.is_actor_started(actor):
+                    return trial
+        return None
 
     def on_trial_add(self, tune_controller: Any, trial: Any) -> None:
         """End a trial that comes back once too often; at no other moment does Tune let one be stopped."""

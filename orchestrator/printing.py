@@ -13,12 +13,14 @@ from rich.console import Console, RenderableType
 
 from cl.metrics import METRICS
 from orchestrator.quiet import ray_log
-from orchestrator.showing import printed, shown, transfer_of
+from orchestrator.showing import printed, responses, shown, transfer_of
 from results import tables, transfer_tables
 from results.store import Store
+from sweeps.tuning import how
 
 if TYPE_CHECKING:  # a table is printed without torch
     from orchestrator.preparation import Prepared
+    from orchestrator.tuning import TunedSweep
 
 
 def head(prepared: Prepared, store: Store, *, todo: int, local: bool) -> Iterator[str]:
@@ -33,6 +35,20 @@ def head(prepared: Prepared, store: Store, *, todo: int, local: bool) -> Iterato
         yield f"Ray's own messages go to {ray_log(store.root)}"
 
 
+def head_of_tuning(prepared: Prepared, sweep: TunedSweep, store: Store, *, local: bool) -> Iterator[str]:
+    """As `head`, of a sweep that is tuned."""
+    assert prepared.spec.tune is not None
+    left = sweep.at_most - sweep.done
+    done = f", {sweep.done} of them done before" if sweep.done else ""
+    at_most = "" if all(course.found.done for course in sweep.courses) else "at most "
+    yield f"{prepared.spec.name}: {at_most}{sweep.at_most} trials{done}; results in {store.root}"
+    yield how(prepared.spec.tune)
+    yield from (f"excluded: {each}" for each in prepared.plan.exclusions)
+    yield from (f"warning: {each}" for each in prepared.plan.warnings)
+    if left and not local:
+        yield f"Ray's own messages go to {ray_log(store.root)}"
+
+
 def print_tables(
     store: Store,
     form: str = "table",
@@ -40,13 +56,14 @@ def print_tables(
     matrix: bool = False,
     tasks: bool = False,
     transfer: bool = False,
+    response: bool = False,
     output: Path | None = None,
     everything: bool = False,
 ) -> None:
     """Print a run, or write it to the file *output*, as *form*: table, markdown, csv or parquet.
 
     Raises:
-        NoTransfer: *transfer* alone is asked for and there is none.
+        NoTransfer, NoSearch: *transfer* or *response* alone is asked for and there is none.
         StoreError: the run cannot be read.
         OSError: *output* cannot be written.
     """
@@ -62,6 +79,8 @@ def print_tables(
                 console.out(writer.to_markdown(rows), highlight=False)
             elif form == "csv":
                 console.out(writer.to_csv(rows), highlight=False, end="")
+            elif response:
+                _print_parts(console, responses(run, width=console.width))
             elif transfer:
                 _print_parts(console, transfer_tables.transfer_tables(rows, width=console.width))
             else:

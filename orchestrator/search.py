@@ -12,17 +12,10 @@ import math
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import optuna
-from optuna.distributions import (
-    BaseDistribution,
-    CategoricalDistribution,
-    FloatDistribution,
-    IntDistribution,
-)
 
 from cl.metrics import METRICS
 from results.race import behind, looks
@@ -31,10 +24,12 @@ from sweeps.spaces import Space
 from sweeps.studies import Hyperparameters, Study
 from sweeps.tuning import TuneSettings
 
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
 ROUND = 5
 """Configurations that TPE proposes before it hears of the results of any of them."""
-
-optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
 class Want(NamedTuple):
@@ -51,7 +46,7 @@ class Result:
 
     Attributes:
         values: the metric of the first 1, 2, ... tasks, as if there were no others.
-        complete: whether it learned all tasks; one that diverged or failed scores chance.
+        complete: whether it learned all tasks; one that diverged or failed scores chance from there on.
     """
 
     values: tuple[float, ...]
@@ -61,15 +56,21 @@ class Result:
         """The metric after *tasks* tasks."""
         return self.values[tasks - 1]
 
+    def until(self, tasks: int) -> Result:
+        """What was found when it had learned *tasks* tasks."""
+        return Result(self.values[:tasks], self.complete and tasks == len(self.values))
+
 
 def result_of(R: npt.NDArray[np.float64], status: str, metric: str, chance: float) -> Result:
     """The result of a trial with the matrix *R* of validation accuracies, NaN after what it has learned."""
-    tasks = len(R)
-    if status in {DIVERGED, FAILED}:
-        return Result((chance,) * tasks, complete=False)
-    learned = int(np.isfinite(np.diagonal(R)).sum())
+    tasks, learned = len(R), int(np.isfinite(np.diagonal(R)).sum())
     compute = METRICS[metric.removeprefix("val_")].compute
-    return Result(tuple(compute(R[:r, :r]) for r in range(1, learned + 1)), complete=status == COMPLETE)
+    values = tuple(compute(R[:r, :r]) for r in range(1, learned + 1))
+    if status in {DIVERGED, FAILED}:
+        # What it had before stays: it was judged by that, and is again when the search is rebuilt.
+        before = values[: tasks - 1]
+        return Result((*before, *(chance,) * (tasks - len(before))), complete=False)
+    return Result(values, complete=status == COMPLETE)
 
 
 @dataclass
@@ -158,7 +159,8 @@ def _measured(some: Sequence[int], seeds: Sequence[int], found: Findings) -> Sea
 def _batch(wanted: Sequence[Want], found: Findings) -> Search:
     results = yield wanted
     for want in wanted:
-        found.results[want.candidate][want.seed] = results[want]
+        # No more than was asked for, as other runs may have found out more, and it must make no difference.
+        found.results[want.candidate][want.seed] = results[want].until(want.tasks)
 
 
 def rungs(tasks: int) -> list[int]:
@@ -207,6 +209,9 @@ def _raced(some: Sequence[int], seeds: Sequence[int], found: Findings, level: fl
 
 def _drawn(study: Study, settings: TuneSettings) -> list[Hyperparameters]:
     """Configurations drawn at random, each once."""
+    import optuna  # noqa: PLC0415 - it takes 0.2 s, and a run without a search needs none of it
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=_seed(study, settings)))
     drawn: dict[str, Hyperparameters] = {}
     for _ in range(settings.configs or 0):
@@ -217,6 +222,9 @@ def _drawn(study: Study, settings: TuneSettings) -> list[Hyperparameters]:
 
 def _proposed(study: Study, settings: TuneSettings, seeds: Sequence[int], found: Findings) -> Search:
     """Configurations proposed by a tree-structured Parzen estimator (Bergstra et al. 2011), in rounds."""
+    import optuna  # noqa: PLC0415 - as above
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=_seed(study, settings))
     tree = optuna.create_study(direction="maximize", sampler=sampler)
     total = settings.configs or 0
@@ -255,6 +263,12 @@ def _distributions(spaces: Mapping[str, Space]) -> dict[str, BaseDistribution]:
 
 def distribution(space: Space) -> BaseDistribution:
     """The space as Optuna has it; a choice by its number, since Optuna takes no lists to choose from."""
+    from optuna.distributions import (  # noqa: PLC0415 - as above
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
     low, high = (space.values[0], space.values[-1])
     match space.kind:
         case "choice":

@@ -14,6 +14,7 @@ from cl.metrics import METRICS
 from cl.registry import METHODS
 from orchestrator.identity import of_spec
 from orchestrator.tuned import Tuned, tuned, tuned_studies
+from orchestrator.tuning import Course
 from results import tables
 from results.arrays import string
 from results.notes import causes
@@ -25,7 +26,7 @@ from results.task_tables import cost_tables, task_tables
 from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
 from results.transfer_tables import transfer_tables
 from results.tuned import TunedStudy
-from results.tuned_tables import winner_tables
+from results.tuned_tables import configuration_tables, importance_lines, winner_tables
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
 
@@ -35,6 +36,10 @@ _FRESH = tuple(name for name, entry in METHODS.items() if entry.fresh)
 
 class NoTransfer(Exception):  # noqa: N818 - reads as what happened
     """A run says nothing of forward transfer; ``str(error)`` says what to add."""
+
+
+class NoSearch(Exception):  # noqa: N818 - the same
+    """A run has no search to show; ``str(error)`` says so."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +55,8 @@ class Shown:
     remarks: tuple[str, ...]
     studies: tuple[TunedStudy, ...] = ()
     """What the searches of a tuned run came to."""
+    courses: tuple[Course, ...] = ()
+    """How far they are."""
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -85,7 +92,8 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
         fresh=_FRESH,
     )
     found = tuned_studies(searches) if searches else []
-    return Shown(store, cells, current, accuracy, tuple(notes), tuple(found))
+    courses = searches.courses if searches else ()
+    return Shown(store, cells, current, accuracy, tuple(notes), tuple(found), tuple(courses))
 
 
 def _own(
@@ -117,6 +125,32 @@ def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False
         found = records(run.cells, run.trials, run.store.tasks())
         for table in (*cost_tables(found, width=width), *task_tables(found, width=width)):
             yield from ("", table)
+
+
+def responses(run: Shown, *, width: int) -> Iterator[RenderableType]:
+    """What a tuned run's searches found: every configuration, response curves, importances.
+
+    Raises:
+        NoSearch: nothing was searched.
+    """
+    studies = [study for study in run.studies if study.ranges and study.configurations]
+    if not studies:
+        raise NoSearch(f"{run.store.root}: nothing was searched; clsweep tune runs a spec that says how")
+    from orchestrator.importance import importance  # noqa: PLC0415 - tables are shown without Optuna
+    from results.terminal import response_text  # noqa: PLC0415 - and without plots
+
+    yield from configuration_tables(studies, width=width)
+    for study in studies:
+        for name, searched in study.ranges.items():
+            if searched.numeric and any(each.interval("acc") for each in study.configurations):
+                yield from (response_text(study, name, "acc", width=min(width, 100)), "")
+    yield from importance_lines(
+        {
+            (course.study.reported.scenario.label, course.study.reported.method): shares
+            for course in run.courses
+            if course.study.is_searched and (shares := importance(course))
+        }
+    )
 
 
 def transfer_of(run: Shown) -> list[Transfer]:

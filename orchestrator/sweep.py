@@ -14,7 +14,7 @@ from rich.console import Console
 
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.errors import ResourceError
-from orchestrator.identity import names_of, scenario_key
+from orchestrator.identity import names_of
 from orchestrator.interruption import Interruption, interruptible
 from orchestrator.lease import held
 from orchestrator.local import run_local
@@ -26,11 +26,11 @@ from orchestrator.provenance import Provenance, by_a_search, by_the_spec, say_so
 from orchestrator.quiet import chatter_to, ray_log
 from orchestrator.recording import Before, Recorder
 from orchestrator.trial import Data
-from orchestrator.tuning import TunedSweep, courses_of, results_in
+from orchestrator.tuning import TunedSweep
 from orchestrator.tuning_progress import TuningProgress
 from orchestrator.writing import Writer
 from results.matrices import trial_matrices
-from results.schema import COMPLETE, DIVERGED, RUNNING, STOPPED
+from results.schema import COMPLETE
 from results.storage import Folder
 from results.store import Store
 from sweeps.plan import Plan
@@ -76,37 +76,23 @@ def run_sweep(prepared: Prepared, trials: Sequence[Trial], store: Store, options
     return _run(prepared, trials, store, progress, options, before=before, provenance=provenance)
 
 
-def run_tuned(prepared: Prepared, store: Store, options: Options) -> int:
+def run_tuned(prepared: Prepared, source: TunedSweep, store: Store, options: Options) -> int:
     """Search and report the studies of the sweep *prepared*, showing progress; return how many trials failed.
 
     Raises:
         ResourceError, StoreError, KeyboardInterrupt: as `run_sweep`.
     """
-    spec = prepared.spec
-    assert spec.tune is not None
-    rows, accuracy, statuses = store.trials(), store.accuracy(), store.statuses()
-    known = results_in(rows, accuracy, spec.tune.settings.metric)
-    courses = courses_of(prepared.studies, spec, lambda trial: prepared.streams[scenario_key(trial)])
-    source = TunedSweep(
-        courses,
-        {each: result for each, result in known.items() if statuses.get(each) in {*_DONE, RUNNING}},
-        ended=frozenset(each for each, status in statuses.items() if status in _DONE),
-        stopped=frozenset(each for each, status in statuses.items() if status == STOPPED),
-    )
-    provenance = by_a_search(courses)
+    provenance = by_a_search(source.courses)
     failed = 0
     if source.finished:
-        store.write_spec(dump_spec(spec))
+        store.write_spec(dump_spec(prepared.spec))
     else:
-        before = _before(rows, accuracy, store.tasks())
+        before = _before(store.trials(), store.accuracy(), store.tasks())
         progress = TuningProgress(source)
         failed = _run(prepared, source, store, progress, options, before=before, provenance=provenance)
     with held(store.root, notice=Console().print):
         say_so(store, source.reported, provenance)
     return failed
-
-
-_DONE = (COMPLETE, DIVERGED, STOPPED)
 
 
 def _run(

@@ -122,9 +122,7 @@ def _study(course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, Tria
     def test(hyperparameters: Mapping[str, Any] | None) -> dict[int, float]:
         if hyperparameters is None:
             return {}
-        rows = {
-            seed: row_of(study.report_trial(dict(hyperparameters), seed)) for seed in course.report_seeds
-        }
+        rows = {seed: row_of(study.report_trial(dict(hyperparameters), seed)) for seed in course.report_seeds}
         return {
             seed: METRICS["acc"].compute(matrices["test"][row["trial_id"]].R)
             for seed, row in rows.items()

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import pyarrow as pa
 
-from orchestrator.identity import StreamFacts
+from orchestrator.identity import StreamFacts, scenario_key
 from orchestrator.outcome import Outcome
 from orchestrator.pieces import Piece
 from orchestrator.search import Batch, Findings, Result, Search, Want, result_of, search
 from results.matrices import trial_matrices
-from results.schema import RUNNING, to_rows
+from results.schema import COMPLETE, DIVERGED, RUNNING, STOPPED, to_rows
 from sweeps.spec import Spec
 from sweeps.studies import Hyperparameters, Study
 from sweeps.trials import Trial
 from sweeps.tuning import Tuning
+
+if TYPE_CHECKING:  # a run is shown without torch
+    from orchestrator.preparation import Prepared
+    from results.store import Store
 
 Facts = Callable[[Trial], StreamFacts]
 """What is known of the stream of a trial."""
@@ -87,12 +92,26 @@ class Course:
         for candidate, results in self.found.results.items():
             yield from (self.trial_of(candidate, seed) for seed in results)
 
+    def wanted(self) -> list[Trial]:
+        """The trials that the next step of the search waits for and that were of no use before."""
+        wanted = [] if self.found.done else self._wanted
+        known = self.found.results
+        return [self.trial(want) for want in wanted if want.seed not in known.get(want.candidate, {})]
+
+    def trials(self) -> list[Trial]:
+        """All that are known so far, each once: configurations that came up twice share theirs."""
+        known = [*self.begun(), *self.wanted(), *self.reports()]
+        return list({trial.id: trial for trial in known}.values())
+
     def given_up(self) -> Iterator[Trial]:
-        """The trials of configurations that were left before their last task."""
+        """The trials of configurations that were left before their last task, and that nothing waits for."""
+        # A configuration may have come up twice.
+        awaited = set() if self.found.done else {self.trial(want).id for want in self._wanted}
         for candidate in self.found.left:
             for seed, result in self.found.results[candidate].items():
-                if len(result.values) < self.found.tasks:
-                    yield self.trial_of(candidate, seed)
+                trial = self.trial_of(candidate, seed)
+                if len(result.values) < self.found.tasks and trial.id not in awaited:
+                    yield trial
 
     @property
     def chosen(self) -> Hyperparameters | None:
@@ -109,15 +128,30 @@ class Course:
         return list({trial.id: trial for trial in trials}.values())
 
     @property
+    def configs(self) -> int:
+        """How many configurations the search tries."""
+        if not self.study.is_searched:
+            return 0
+        drawn = [] if self.tune.settings.search == "tpe" else self.found.candidates
+        return len(drawn) or self.tune.settings.configs or 0
+
+    @property
+    def most(self) -> tuple[int, int]:
+        """Trials that search and that report, if nobody leaves early."""
+        reports = self.reports()
+        if not self.study.is_searched:
+            return 0, len(reports)
+        return self.configs * len(self.tune.seeds), len(reports) or 2 * len(self.report_seeds)
+
+    @property
     def to_come(self) -> int:
         """Trials beyond those that are asked for now, if nobody leaves from now on."""
         if self.found.done:
             return 0
-        configs = len(self.study.grid) or self.tune.settings.configs or 0
         known = self.found.results
         asked = sum(len(results) for each, results in known.items() if each not in self.found.left)
         asked += sum(want.seed not in known.get(want.candidate, {}) for want in self._wanted)
-        staying = configs - len(self.found.left)
+        staying = self.configs - len(self.found.left)
         return staying * len(self.tune.seeds) - asked + 2 * len(self.report_seeds)
 
 
@@ -199,12 +233,21 @@ class TunedSweep:
     @property
     def done(self) -> int:
         """Trials that have ended, those of earlier runs too."""
-        return len(self._ended)
+        return sum(trial.id in self._ended for trial in self.known_trials())
 
     @property
     def at_most(self) -> int:
         """Trials in all, if nobody leaves a search from now on."""
-        return self.done + len(self._queue) + len(self._out) + sum(course.to_come for course in self.courses)
+        return len(self.known_trials()) + sum(course.to_come for course in self.courses)
+
+    def done_of(self, course: Course) -> int:
+        """Trials of *course* that have ended."""
+        return sum(trial.id in self._ended for trial in course.trials())
+
+    def known_trials(self) -> list[Trial]:
+        """The trials that are known to belong to it so far, each once."""
+        known = {trial.id: trial for course in self.courses for trial in course.trials()}
+        return list(known.values())
 
     def is_out(self, trial: Trial) -> bool:
         """Whether *trial* was handed out and has neither ended nor paused."""
@@ -241,7 +284,7 @@ class TunedSweep:
         """Take note of what *trial* has learned; a search may go on by it."""
         piece = self._out.get(trial.id)
         ended = outcome.status != RUNNING
-        if piece is None or not (ended or outcome.learned == piece.until):
+        if piece is None or not (ended or outcome.learned >= (piece.until or math.inf)):
             return
         del self._out[trial.id]
         if ended:
@@ -261,7 +304,7 @@ class TunedSweep:
         pieces = course.advance(lambda trial: self._known.get(trial.id))
         self._lacking[number] = {piece.trial.id for piece in pieces}
         for trial in course.given_up():
-            if trial.id not in self._left:
+            if trial.id not in self._left and trial.id not in self._ended:
                 self._left.add(trial.id)
                 self._ended.add(trial.id)
                 self._leaving.append(trial)
@@ -269,4 +312,28 @@ class TunedSweep:
         for piece in pieces:
             if (asked := (piece.trial.id, piece.until)) not in self._asked:
                 self._asked.add(asked)
+                self._ended.discard(piece.trial.id)  # an earlier search may have given it up
+                self._left.discard(piece.trial.id)
                 self._queue.append(piece)
+
+
+def tuned_sweep(prepared: Prepared, store: Store) -> TunedSweep:
+    """What of the sweep *prepared* is to run next, by what earlier runs left in *store*.
+
+    A trial that failed runs again, and until then it has found nothing.
+
+    Raises:
+        StoreError: the run cannot be read.
+    """
+    spec, statuses = prepared.spec, store.statuses()
+    assert spec.tune is not None
+    found = results_in(store.trials(), store.accuracy(), spec.tune.settings.metric)
+    return TunedSweep(
+        courses_of(prepared.studies, spec, lambda trial: prepared.streams[scenario_key(trial)]),
+        {each: result for each, result in found.items() if statuses.get(each) in {*_DONE, RUNNING}},
+        ended=frozenset(each for each, status in statuses.items() if status in _DONE),
+        stopped=frozenset(each for each, status in statuses.items() if status == STOPPED),
+    )
+
+
+_DONE = (COMPLETE, DIVERGED, STOPPED)

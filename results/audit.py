@@ -165,8 +165,7 @@ def _matrix(trials: pa.Table, own: _Joined, split: str) -> _Grid:
     T = tasks[trial]
     inside = (task >= 0) & (task < T) & (after >= -1) & (after < T)
     whole = _complete(trials) & _has_rows(trials, own)
-    if split == "val":
-        whole &= _validates(trials)
+    whole &= ~_searches(trials) if split == "test" else _validates(trials)
     return _Grid(trial, np.where(inside, (after + 1) * T + task, -1), tasks * (tasks + 1), whole)
 
 
@@ -226,6 +225,12 @@ def _validates(trials: pa.Table) -> Array:
     shares = [_val_share(text) for text in settings.dictionary.to_pylist()]
     held_out: Array = np.array(shares, dtype=float)[settings.indices.to_numpy()] > 0
     return held_out
+
+
+def _searches(trials: pa.Table) -> Array:
+    """Which trials search, and so hold no test example."""
+    searching: Array = pc.equal(trials["scored_on"], "val").fill_null(False).to_numpy()
+    return searching
 
 
 def _val_share(train: str) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import median
 
 __all__ = ["FEWEST", "behind", "looks"]
 
@@ -33,7 +34,10 @@ def behind(
 
     A candidate leaves if a one-sided paired t test says that the leader (largest mean, first of equals) is
     better. The tests of all looks against all possible leaders share *level* evenly (Bonferroni), so the
-    probability that the truly best candidate ever leaves is at most *level*, whoever leads when.
+    probability that the truly best candidate ever leaves is at most *level*, whoever leads when: exactly so
+    for differences that are normal, each with its own spread. Accuracies are not, as they come in steps, and
+    over four seeds many candidates can differ from the leader by the same step each time. So no spread
+    counts for less than the median of all that are left.
 
     Args:
         scores: the scores of those that are left, over the same seeds in the same order.
@@ -49,11 +53,21 @@ def behind(
     from scipy.special import stdtrit  # noqa: PLC0415
 
     critical = float(stdtrit(n - 1, 1 - share))
-    gone = {}
-    for candidate, values in scores.items():
-        differences = [best - own for best, own in zip(scores[leader], values, strict=True)]
-        mean = math.fsum(differences) / n
-        spread = math.sqrt(math.fsum((each - mean) ** 2 for each in differences) / (n - 1))
-        if candidate != leader and mean > critical * spread / math.sqrt(n):
-            gone[candidate] = (leader, mean)
-    return gone
+    apart = {
+        candidate: [best - own for best, own in zip(scores[leader], values, strict=True)]
+        for candidate, values in scores.items()
+        if candidate != leader
+    }
+    distances = {candidate: math.fsum(values) / n for candidate, values in apart.items()}
+    spreads = {candidate: _spread(values, distances[candidate]) for candidate, values in apart.items()}
+    least = median(spreads.values()) if spreads else 0.0
+    return {
+        candidate: (leader, distance)
+        for candidate, distance in distances.items()
+        if distance > critical * max(spreads[candidate], least) / math.sqrt(n)
+    }
+
+
+def _spread(values: Sequence[float], mean: float) -> float:
+    """Their standard deviation."""
+    return math.sqrt(math.fsum((each - mean) ** 2 for each in values) / (len(values) - 1))

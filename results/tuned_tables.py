@@ -83,7 +83,8 @@ def _notes(studies: Sequence[TunedStudy]) -> Iterator[str]:
         gone = sum(bool(each.left) for each in study.configurations)
         left = f", {gone} of them left the {study.scheduler} early" if gone else ""
         diverged = f", {study.diverged} diverged" if study.diverged else ""
-        yield f"{study.method}: {len(study.configurations)} configurations{left}{diverged}; {study.trials} trials"
+        configurations = f"{len(study.configurations)} configurations"
+        yield f"{study.method}: {configurations}{left}{diverged}; {study.trials} trials"
         yield from (f"{study.method}: {edge}" for edge in study.edges)
 
 

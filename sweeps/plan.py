@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from cl import registry
-from sweeps.sections import MethodChoice, ScenarioChoice
+from sweeps.methods import MethodChoice
+from sweeps.sections import ScenarioChoice
 from sweeps.spec import Spec
 from sweeps.trials import Trial
 

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
 from cl import registry
-from sweeps.grid import REFUSED, Combination, combinations, listed
+from sweeps.grid import REFUSED, Combination, combinations
 from sweeps.names import Names
 from sweeps.problems import Problem, not_allowed, shown
 from sweeps.scenarios import scenario
-from sweeps.spaces import Space, parted, space
 from sweeps.trials import Scenario
 from sweeps.validation import Place, check
 
@@ -35,20 +33,6 @@ class ScenarioChoice:
 
     scenario: Scenario
     resources: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class MethodChoice:
-    """A method with one set of hyperparameters and the resources it asks for instead of the sweep's."""
-
-    method: str
-    hyperparameters: dict[str, Any]
-    """All of them; one that is searched has its default."""
-    resources: dict[str, Any]
-    space: Mapping[str, Space] = field(default_factory=dict)
-    """Where those that are searched are searched."""
-    scenarios: tuple[str, ...] = ()
-    """The only scenarios that it is for, by their labels; empty for all."""
 
 
 def distinct_seeds(seeds: int | list[int]) -> int | list[int]:
@@ -173,7 +157,7 @@ def _rows(
     rows: dict[str, dict[str, Any]] = {}
     for combination in combinations(section, place, problems):
         if combination.value is not REFUSED:
-            row = resolved(combination.value, _at(combination, place))
+            row = resolved(combination.value, placed(combination, place))
             if row is not None:
                 rows.setdefault(json.dumps(row), row)
     return tuple(rows.values())
@@ -189,8 +173,8 @@ def scenarios(
     for i, entry in enumerate(entries):
         place = f"scenarios[{i}]"
         for combination in combinations(entry, place, problems):
-            at = _at(combination, place)
-            given = _own_resources(combination, at, problems)
+            at = placed(combination, place)
+            given = own_resources(combination, at, problems)
             found = scenario(combination.value, at=at, folder=folder, names=names, problems=problems)
             if found is None:
                 continue
@@ -211,99 +195,8 @@ def _same_label(found: Scenario, other: tuple[str, ...]) -> str:
     return f"{mine} and {theirs} would both be called {shown(found.label)}; give the files different names"
 
 
-def methods(entries: Sequence[Any], names: Names, problems: list[Problem]) -> tuple[MethodChoice, ...]:
-    """Every combination of every method, in order; a method that is listed twice is a problem."""
-    choices: list[MethodChoice] = []
-    first: dict[str, str] = {}
-    for place, listing in listed(entries, "methods", problems):
-        named = _named(listing, place, problems)
-        if named is None:
-            continue
-        name, values = named
-        if name in first:
-            text = f"{shown(name)} is already {first[name]}; several values of one method are a grid"
-            problems.append(Problem(place, f"{text}: {{grid: [...]}}"))
-        first.setdefault(name, place)
-        entry = names.method(name, place, problems)
-        if entry is not None:
-            choices += _method(name, entry, values, names, problems)
-    return tuple(choices)
-
-
-def _named(entry: Any, place: str, problems: list[Problem]) -> tuple[str, Any] | None:
-    if isinstance(entry, str):
-        return entry, None
-    if isinstance(entry, Mapping) and len(entry) == 1:
-        return next(iter(entry.items()))
-    form = "the name of a method, or {name: {hyperparameter: value}}"
-    if isinstance(entry, Mapping) and entry:
-        form += "; hyperparameters are indented below the name"
-    problems.append(not_allowed(place, entry, form))
-    return None
-
-
-def _method(
-    name: str, entry: registry.MethodEntry, values: Any, names: Names, problems: list[Problem]
-) -> Iterator[MethodChoice]:
-    place = f"methods.{name}"
-    what = f"hyperparameter of {name}"
-    seen: set[str] = set()
-    for combination in combinations(values, place, problems):
-        if combination.value is REFUSED:
-            continue
-        at = _at(combination, place)
-        given = _own_resources(combination, at, problems)
-        own = combination.value
-        if isinstance(own, Mapping):
-            own = {key: value for key, value in own.items() if key not in _OF_A_CHOICE}
-        own, spaces = parted(own)
-        resolve = partial(
-            names.resolved, entry.settings, name, what=what, also=_OF_A_CHOICE, problems=problems
-        )
-        resolved = resolve(own, at=at)
-        if resolved is None:
-            continue
-        searched = _spaces(spaces, own or {}, at, resolve, problems)
-        only = _only(combination, at, problems)
-        spelled = json.dumps([resolved, {key: each.written() for key, each in searched.items()}, only])
-        if spelled not in seen:
-            seen.add(spelled)
-            yield MethodChoice(name, resolved, given, searched, only)
-
-
-def _spaces(
-    written: Mapping[str, Any],
-    fixed: Mapping[str, Any],
-    at: Place,
-    resolve: Callable[..., Any],
-    problems: list[Problem],
-) -> dict[str, Space]:
-    """The search spaces *written* beside the *fixed* hyperparameters, without those that are wrong."""
-
-    def check(name: str, value: Any, spot: str) -> bool:
-        return resolve({**fixed, name: value}, at=lambda _: spot) is not None
-
-    found = {name: space(name, value, at, check, problems) for name, value in written.items()}
-    return {name: each for name, each in found.items() if each is not None}
-
-
-_OF_A_CHOICE = ("resources", "scenarios")
-"""Names beside a method's hyperparameters that are none."""
-
-
-def _only(combination: Combination, at: Place, problems: list[Problem]) -> tuple[str, ...]:
-    """The scenarios that a method's values are for, as their section names them."""
-    values = combination.value.get("scenarios") if isinstance(combination.value, Mapping) else None
-    if values is None:
-        return ()
-    if not isinstance(values, list) or not values or not all(isinstance(value, str) for value in values):
-        form = "a list of scenarios that the values are for, like [class-il/split-digits]"
-        problems.append(not_allowed(at(("scenarios",)), values, form))
-        return ()
-    return tuple(values)
-
-
-def _own_resources(combination: Combination, at: Place, problems: list[Problem]) -> dict[str, Any]:
+def own_resources(combination: Combination, at: Place, problems: list[Problem]) -> dict[str, Any]:
+    """The resources that one combination of an entry asks for itself; what is wrong adds problems."""
     values = combination.value
     if not isinstance(values, Mapping) or "resources" not in values:
         return {}
@@ -314,5 +207,6 @@ def _own_resources(combination: Combination, at: Place, problems: list[Problem])
     return {} if checked is None else checked.model_dump(mode="json", exclude_unset=True)
 
 
-def _at(combination: Combination, place: str) -> Callable[[tuple[str | int, ...]], str]:
+def placed(combination: Combination, place: str) -> Callable[[tuple[str | int, ...]], str]:
+    """Where in the spec each value of *combination* was written, its entry at *place*."""
     return lambda path: combination.place(place, path)

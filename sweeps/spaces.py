@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from sweeps.grid import REFUSED
 from sweeps.problems import Problem, key, not_allowed
 from sweeps.validation import Place
 
@@ -61,9 +62,11 @@ class Space:
         >>> Space("loguniform", (1, 1e6)).rounded(4713.20893), Space("uniform", (0.7, 1.0)).rounded(0.8123456)
         (4713.0, 0.8123)
         """
-        if self.kind not in {"uniform", "loguniform"} or not value:
+        low, high = self.values[0], self.values[-1]
+        if self.kind == "randint":
+            return type(low)(value)  # a hyperparameter that takes fractions takes 2 as 2.0
+        if self.kind == "choice" or not value:
             return value
-        low, high = self.values
         scale = high - low if self.kind == "uniform" else min(abs(value), high - low)
         near = round(value, 3 - math.floor(math.log10(scale)))
         return float(near) if low <= near < high else value
@@ -98,6 +101,8 @@ def space(
         problems.append(Problem(place, f"a search space stands alone; this has {others}"))
         return None
     kind: Any = next(iter(value))
+    if value[kind] is REFUSED:
+        return None
     found = Space(kind, tuple(value[kind])) if isinstance(value[kind], list) else None
     if found is None or not _is_whole(found):
         problems.append(not_allowed(f"{place}.{kind}", value[kind], _FORMS[kind]))

@@ -14,11 +14,12 @@ from cl import registry
 from cl.registry import plugins
 from sweeps import sections
 from sweeps.grid import Combination, factored
+from sweeps.methods import MethodChoice, methods
 from sweeps.names import Names, PlugIns
 from sweeps.overrides import overridden
 from sweeps.problems import MalformedError, Problem, SpecError, nearest, not_allowed, unknown
 from sweeps.scenarios import EXPLICIT
-from sweeps.sections import MethodChoice, ScenarioChoice
+from sweeps.sections import ScenarioChoice
 from sweeps.syntax import emit, parse
 from sweeps.trials import Resources, Scenario
 from sweeps.tuning import ChosenSettings, Tuning, chosen, tuning
@@ -178,7 +179,7 @@ def _checked(
     at = Combination(None, {}).place
     head = check(sections.Head, values, at=lambda p: at("", p), what="key", problems=problems)
     scenarios = sections.scenarios(_list(values, "scenarios"), folder, names, problems)
-    methods = sections.methods(_list(values, "methods"), names, problems)
+    choices = methods(_list(values, "methods"), names, problems)
     models = sections.models(values.get("model"), names, problems)
     trains = sections.trains(values.get("train"), problems)
     resources = sections.resources(
@@ -186,17 +187,17 @@ def _checked(
     )
     seeds = _seeds(head)
     tune = tuning(
-        values.get("tune"), seeds, scenarios, methods, folder=folder, names=names, problems=problems
+        values.get("tune"), seeds, scenarios, choices, folder=folder, names=names, problems=problems
     )
     how = chosen(values.get("chosen"), seeds, problems)
-    problems += _unknown_scenarios(scenarios, methods)
+    problems += _unknown_scenarios(scenarios, choices)
     if problems or head is None or resources is None:
         raise SpecError(source, problems)
-    _refuse_too_many(source, seeds, scenarios, methods, models, trains)
+    _refuse_too_many(source, seeds, scenarios, choices, models, trains)
     given = Resources(**resources.resolved())
-    _refuse_contradictions(source, given, scenarios, methods)
+    _refuse_contradictions(source, given, scenarios, choices)
     return Spec(
-        *(head.name, seeds, scenarios, methods, models, trains, given, names.methods, names.models),
+        *(head.name, seeds, scenarios, choices, models, trains, given, names.methods, names.models),
         tune=tune,
         chosen=how,
     )
@@ -224,6 +225,8 @@ def _refuse_contradictions(
 ) -> None:
     contradictions: dict[str, Problem] = {}
     for scenario, method in itertools.product(scenarios, methods):
+        if method.scenarios and scenario.scenario.label not in method.scenarios:
+            continue
         if text := given.but(scenario.resources, method.resources).contradiction:
             own = [f"methods.{method.method}"] if method.resources else []
             own += [f"scenario {scenario.scenario.label}"] if scenario.resources else []

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from cl import registry
+from cl.registry import plugins
 from sweeps.plan import Plan
 from sweeps.spaces import Space
 from sweeps.spec import Spec
@@ -118,10 +119,22 @@ def _studies(
             yield Study(
                 reported=replace(each, scenario=tune.reported[scenario], hyperparameters=default),
                 searched=(where, digests[where.data]),
-                space=spaces[each.method],
+                space=_declared(spec, each, spaces[each.method]),
                 grid=() if fixed else tuple(several),
                 val_share=tune.settings.val_share,
             )
+
+
+def _declared(spec: Spec, trial: Trial, spaces: Mapping[str, Space]) -> dict[str, Space]:
+    """*spaces* with the values that an ordinary spec gives a trial: 1.0 for 1 where fractions are allowed."""
+    settings = {**registry.METHODS, **spec.plug_in_methods}[trial.method].settings
+    others = plugins.own(trial.hyperparameters)
+
+    def declared(name: str, space: Space) -> Space:
+        ends = [settings.model_validate({**others, name: value}).resolved()[name] for value in space.ends]
+        return Space(space.kind, (ends[0], ends[1] + 1) if space.kind == "randint" else tuple(ends))
+
+    return {name: declared(name, space) for name, space in spaces.items()}
 
 
 def _distinct(grid: Sequence[Hyperparameters]) -> dict[str, tuple[Any, ...]]:

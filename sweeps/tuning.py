@@ -11,10 +11,11 @@ from pydantic import AfterValidator, Field
 
 from cl import registry
 from sweeps.grid import Combination
+from sweeps.methods import MethodChoice
 from sweeps.names import Names
 from sweeps.problems import Problem, not_allowed
-from sweeps.scenarios import scenario
-from sweeps.sections import MOST_SEEDS, MethodChoice, ScenarioChoice, distinct_seeds
+from sweeps.scenarios import EXPLICIT, scenario
+from sweeps.sections import MOST_SEEDS, ScenarioChoice, distinct_seeds
 from sweeps.trials import Scenario
 from sweeps.validation import check
 
@@ -123,6 +124,8 @@ def tuning(
         *_search_problems(settings, methods),
         *_seed_problems(settings, report_seeds),
     ]
+    if not any(each.place.startswith("methods") for each in [*problems, *found]):
+        found += _nothing_to_search(settings, methods)
     searched = {
         key_of(each.scenario): _searched(each.scenario, settings, folder, names, found) for each in scenarios
     }
@@ -131,11 +134,11 @@ def tuning(
         return None
     if settings.search != "grid" and settings.protocol != "fixed":
         settings = settings.model_copy(update={"configs": settings.configs or CONFIGS})
-    seeds = settings.seeds
-    counted = range(SELECTION_FROM, SELECTION_FROM + seeds) if isinstance(seeds, int) else seeds
+    if settings.protocol == "transfer":
+        settings = settings.model_copy(update={"source": _found_anywhere(settings.source, searched)})
     return Tuning(
         settings,
-        tuple(counted),
+        _selection_seeds(settings),
         {key: each for key, each in searched.items() if each is not None},
         {key_of(each.scenario): _reported(each.scenario, settings) for each in scenarios},
     )
@@ -173,17 +176,14 @@ def _protocol_problems(settings: TuneSettings, scenarios: Sequence[ScenarioChoic
         elif not given and settings.protocol == protocol:
             yield Problem(f"tune.{name}", f"is missing; protocol {protocol} needs it")
     if settings.protocol == "first-k":
-        for i, each in enumerate(scenarios):
-            if "part" in each.scenario.settings:
-                yield Problem(
-                    f"scenarios[{i}].part", "protocol first-k itself divides the stream; leave this out"
-                )
+        for each in scenarios:
+            if part := each.scenario.settings.get("part"):
+                text = f"first-k itself divides the stream; leave part: {part} out of {each.scenario.label}"
+                yield Problem("tune.protocol", text)
 
 
 def _search_problems(settings: TuneSettings, methods: Sequence[MethodChoice]) -> Iterator[Problem]:
     spaces = {choice.method: choice.space for choice in methods if choice.space}
-    names = [choice.method for choice in methods]
-    grids = [name for name in dict.fromkeys(names) if names.count(name) > 1]
     if settings.protocol == "fixed":
         for name, space in spaces.items():
             yield Problem(
@@ -197,14 +197,9 @@ def _search_problems(settings: TuneSettings, methods: Sequence[MethodChoice]) ->
         if settings.configs is not None:
             yield Problem("tune.configs", "a grid has as many configurations as it has; leave this out")
     else:
-        for name in grids:
+        for name in _grids(methods):
             text = f"a grid is for search: grid; for search: {settings.search} write choice in place of grid"
             yield Problem(f"methods.{name}", text)
-    if not spaces and not grids:
-        text = (
-            "no method has anything to search; give one a space, such as {lambda: {loguniform: [1, 1.0e+6]}}"
-        )
-        yield Problem("methods", text)
     if settings.search == "tpe" and settings.scheduler == "race":
         text = (
             "a race needs all configurations at its start, and tpe proposes the later ones by the results of"
@@ -212,9 +207,27 @@ def _search_problems(settings: TuneSettings, methods: Sequence[MethodChoice]) ->
         yield Problem("tune.scheduler", f"{text} the earlier ones; give halving or none, or search: random")
 
 
+def _grids(methods: Sequence[MethodChoice]) -> list[str]:
+    """The methods of which several sets of values are given for one scenario."""
+    pairs = [(choice.method, label) for choice in methods for label in choice.scenarios or ("",)]
+    return list(dict.fromkeys(name for name, label in pairs if pairs.count((name, label)) > 1))
+
+
+def _nothing_to_search(settings: TuneSettings, methods: Sequence[MethodChoice]) -> Iterator[Problem]:
+    some = any(choice.space for choice in methods) or _grids(methods)
+    if methods and not some and settings.protocol != "fixed":
+        text = "no method has anything to search; give one a space"
+        yield Problem("methods", f"{text}, such as {{lambda: {{loguniform: [1, 1.0e+6]}}}}")
+
+
+def _selection_seeds(settings: TuneSettings) -> tuple[int, ...]:
+    seeds = settings.seeds
+    return tuple(range(SELECTION_FROM, SELECTION_FROM + seeds) if isinstance(seeds, int) else seeds)
+
+
 def _seed_problems(settings: TuneSettings, report_seeds: Sequence[int]) -> Iterator[Problem]:
     seeds = settings.seeds
-    if isinstance(seeds, list) and (both := sorted(set(seeds) & set(report_seeds))):
+    if both := sorted(set(_selection_seeds(settings)) & set(report_seeds)):
         several = ", ".join(map(str, both[:10]))
         yield Problem("tune.seeds", f"seeds that report must not select: {several} are in seeds as well")
     count = seeds if isinstance(seeds, int) else len(seeds)
@@ -232,8 +245,12 @@ def _searched(
     if settings.protocol != "transfer" or settings.source is None:
         return found
     source = settings.source if isinstance(settings.source, Mapping) else {"stream": settings.source}
-    if "kind" in source:
-        problems.append(Problem("tune.source.kind", "is that of each scenario; leave this out"))
+    if "grid" in source:
+        problems.append(Problem("tune.source", "takes no grid"))
+        return None
+    if given := [name for name in ("kind", "resources") if name in source]:
+        text = "is that of each scenario; leave this out"
+        problems += [Problem(f"tune.source.{name}", text) for name in given]
         return None
     at = Combination(None, {}).place
     values = {"kind": found.kind, **source}
@@ -244,9 +261,39 @@ def _searched(
     return other
 
 
+def _found_anywhere(source: Any, searched: Mapping[str, Scenario | None]) -> Any:
+    """*source* with absolute paths, since a run keeps its spec in another folder."""
+    one = next((each for each in searched.values() if each is not None), None)
+    if one is None or all(name in registry.DATASETS for name in one.data):
+        return source
+    if one.stream == EXPLICIT:
+        own = source if isinstance(source, Mapping) else {}
+        return {**own, "stream": list(one.data)}
+    return {**source, "data": one.data[0]}
+
+
 def _reported(found: Scenario, settings: TuneSettings) -> Scenario:
     return _part(found, f"after-{settings.first_k}") if settings.first_k else found
 
 
 def _part(whole: Scenario, part: str) -> Scenario:
     return Scenario(whole.kind, whole.stream, whole.data, {**whole.settings, "part": part}, whole.label)
+
+
+def how(tune: Tuning) -> str:
+    """How a sweep is tuned, in one line."""
+    settings = tune.settings
+    if settings.protocol == "fixed":
+        return "nothing is searched (protocol fixed)"
+    scheduler = "" if settings.scheduler == "none" else f", {settings.scheduler}"
+    return (
+        f"{settings.search} search{scheduler} by {settings.metric} on {_seeds(tune.seeds)}; "
+        f"{settings.protocol}: {PROTOCOLS[settings.protocol]}"
+    )
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    consecutive = list(seeds) == list(range(seeds[0], seeds[0] + len(seeds)))
+    if len(seeds) > 1 and consecutive:
+        return f"selection seeds {seeds[0]} to {seeds[-1]}"
+    return f"selection seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

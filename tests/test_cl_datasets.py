@@ -123,13 +123,6 @@ def test_a_write_into_shared_arrays_is_seen_by_looking_again():
             {"y_test": np.array([[1], [0]])},
             "y_test is int64 of shape (2, 1); labels are a list of integers, shape (N,)",
         ),
-        (
-            {"x_test": np.zeros((0, 2), np.uint8), "y_test": np.array([], np.int64)},
-            (
-                "x_test has shape (0, 2); "
-                "expected (N, features), (N, height, width) or (N, channels, height, width), none 0"
-            ),
-        ),
     ],
 )
 def test_a_data_set_that_does_not_fit_together_is_refused(changed, problem):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -15,12 +16,16 @@ from ray._common.usage.usage_lib import usage_stats_enabled
 
 from cl.datasets import content_digest
 from cl.registry import METHODS
+from cl.training import Score, TaskReport
+from orchestrator import on_ray
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.cluster import connected
 from orchestrator.errors import ResourceError
 from orchestrator.local import run_local
 from orchestrator.on_ray import run_on_ray
+from orchestrator.outcome import Outcome
 from orchestrator.preparation import prepare
+from results.schema import COMPLETE
 from results.storage import Folder
 from results.store import Store
 from sweeps.spec import load_spec
@@ -213,6 +218,34 @@ def test_a_trial_that_waits_for_its_next_process_is_not_counted_as_running():
     [first, *_] = killing.told
     told = [word for trial_id, word in killing.told if trial_id == first[0]]
     assert told == ["started", "running", "waiting", "started", "running", "complete"]
+
+
+def test_short_trials_run_side_by_side_though_the_second_process_starts_slowly(tmp_path, monkeypatch):
+    prepared = prepare(load_spec(spec(), ["seeds=5"]))
+    pids = tmp_path / "pids"
+    pids.mkdir()
+
+    class Slow(on_ray.TrialActor):
+        """Only the first process is quick to start."""
+
+        def setup(self, config, **given):
+            try:
+                os.close(os.open(tmp_path / "first", os.O_CREAT | os.O_EXCL))
+            except FileExistsError:
+                time.sleep(2)
+            super().setup(config, **given)
+
+    def sleeping(trial, data, checkpoints, until):
+        del trial, data, checkpoints, until
+        (pids / str(os.getpid())).touch()
+        time.sleep(0.2)
+        scores = tuple(Score(task, "test", 0.5, 10) for task in range(3))
+        yield Outcome((TaskReport(-1, scores), TaskReport(0, scores)), COMPLETE)
+
+    monkeypatch.setattr(on_ray, "TrialActor", Slow)
+    recording = recorder(Store("slow"), prepared.streams)
+    run_on_ray(prepared.plan.trials, prepared.data, recording, run=sleeping)
+    assert len(list(pids.iterdir())) > 1
 
 
 def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():

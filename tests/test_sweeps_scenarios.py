@@ -110,7 +110,7 @@ def test_the_number_of_split_tasks_follows_from_the_classes():
             "classes_per_task: 11 is not allowed; digits has 10 classes: at most 10 per task",
         ),
         ({"tasks": 0}, "tasks: 0 is not allowed; give a whole number from 1 to 10000 or null"),
-        ({"angles": [0, 90]}, "angles: unknown setting of split-digits; allowed: normalize, tasks, "),
+        ({"angles": [0, 90]}, "angles: unknown setting of split-digits; allowed: normalize, part, tasks, "),
         ({"class_order": "sead"}, "'sead' is not allowed; give 'natural' or 'seed'; did you mean 'seed'?"),
         ({"normalize": "yes"}, "normalize: 'yes' is not allowed; give true or false"),
         ({"data": "digits"}, "data: the stream already says what its data is; leave this out"),

@@ -93,7 +93,7 @@ def test_all_problems_come_in_one_message(written):
         ),
         (
             "  sceanrios: unknown key; did you mean 'scenarios'? "
-            "allowed: name, seeds, scenarios, methods, model, train, resources"
+            "allowed: name, seeds, scenarios, methods, model, train, resources, tune, chosen"
         ),
         "  scenarios[1]: 'class-il/split-digits' is the same as scenarios[0]; list each scenario once",
         (
@@ -103,7 +103,7 @@ def test_all_problems_come_in_one_message(written):
         "  methods.ewc.gamma.grid: [] is not allowed; a grid needs at least one value",
         (
             "  methods.ewc.lamda: unknown hyperparameter of ewc; did you mean 'lambda'? "
-            "allowed: lambda, gamma, lambda_decay, fisher, fisher_samples, resources"
+            "allowed: lambda, gamma, lambda_decay, fisher, fisher_samples, resources, scenarios"
         ),
         "  methods.replay.ratio: 1.5 is not allowed; give a number from 0 to 0.999",
     ]

@@ -28,7 +28,7 @@ SOURCE = "source"
 """The setting of a plug-in that is the digest of its source: other code, other trials."""
 
 _TAKEN: Mapping[type[Settings], frozenset[str]] = {
-    MethodSettings: frozenset({SOURCE, "resources"}),
+    MethodSettings: frozenset({SOURCE, "resources", "scenarios"}),
     ModelSettings: frozenset({SOURCE}),
     StreamSettings: frozenset({SOURCE, "kind", "stream", "data", "resources"}),
 }
