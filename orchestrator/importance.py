@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import optuna
 
+from orchestrator.course import Course
 from orchestrator.search import distribution
-from orchestrator.tuning import Course
 
 FEWEST = 8
 """Configurations below which a share says nothing."""

@@ -30,7 +30,8 @@ def run_local(
 
 def _pieces(source: Source, recorder: Recorder) -> Iterator[Piece]:
     """What *source* has to run, until it has nothing any more; one at a time, nothing is ever waited for."""
-    while piece := source.next():
-        yield piece
+    while not source.finished:
         for trial in source.leaving():
             recorder.stopped(trial)
+        if piece := source.next():
+            yield piece

@@ -106,7 +106,7 @@ class TrialActor(tune.Trainable):
             outcome = next(self._outcomes)
             took_s, last = time.monotonic() - last, time.monotonic()
             # The next task is likely to take as long, and what was learned must not wait for it too long.
-            paused = outcome.learned == until
+            paused = until is not None and outcome.learned >= until
             if outcome.status != RUNNING or paused or last - start + took_s > self._report_every_s:
                 break
         return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from orchestrator.tuning import Course
+from orchestrator.course import Course
 from results.schema import to_rows
 from results.store import Store
 from sweeps.spec import Spec
@@ -59,7 +59,7 @@ def columns_of_search(course: Course) -> dict[str, Any]:
         "chosen_on": course.study.searched[0].label,
         "chosen_by": f"{settings.search}, {settings.scheduler}",
         "selection_seeds": list(course.tune.seeds),
-        "configs": len(course.study.grid) or settings.configs,
+        "configs": course.configs,
     }
 
 

@@ -44,6 +44,8 @@ class Before:
     attempts: int = 0
     reports: int = 0
     """How many of its reports are on disk, the untrained model's among them."""
+    row: Mapping[str, Any] = field(default_factory=dict)
+    """Its own row, if it had not ended."""
 
 
 @dataclass(frozen=True)
@@ -122,11 +124,16 @@ class Recorder:
 
     def stopped(self, trial: Trial) -> None:
         """Record that a search gave *trial* up, with what it had learned."""
-        state = self._open.pop(trial.id, None) or self._next(trial)
-        outcome = replace(state.outcome or Outcome((), STOPPED), status=STOPPED)
-        self._put(replace(state, outcome=outcome, ended_at=datetime.now(UTC)))
-        self._open.pop(trial.id)
+        state = self._open.pop(trial.id, None)
         self.ended.add(trial.id)
+        if state and state.outcome:
+            outcome = replace(state.outcome, status=STOPPED)
+            self._put(replace(state, outcome=outcome, ended_at=datetime.now(UTC)))
+            self._open.pop(trial.id)
+        elif row := self.before.get(trial.id, Before()).row:
+            # It learned all it had to in an earlier run, of which nothing more is known.
+            stopped = {**row, "status": STOPPED, "ended_at": datetime.now(UTC)}
+            self.writer.put(trial.id, partial(self._write_stopped, stopped))
 
     def lost(self, trial: Trial, cause: str) -> None:
         """Record that *trial*'s process died more often than is retried."""
@@ -160,6 +167,12 @@ class Recorder:
         if self.checkpoints and outcome and outcome.checkpoint and outcome.status not in {RUNNING, FAILED}:
             with suppress(StoreError):  # it is in nobody's way
                 self.checkpoints.forget(trial.id)
+
+    def _write_stopped(self, row: Mapping[str, Any]) -> None:
+        self.store.write_trial(row)
+        if self.checkpoints:
+            with suppress(StoreError):  # it is in nobody's way
+                self.checkpoints.forget(row["trial_id"])
 
     def _row(self, state: _State) -> dict[str, Any]:
         return (

@@ -12,9 +12,9 @@ from rich.console import RenderableType
 
 from cl.metrics import METRICS
 from cl.registry import METHODS
+from orchestrator.course import Course
 from orchestrator.identity import of_spec
 from orchestrator.tuned import Tuned, tuned, tuned_studies
-from orchestrator.tuning import Course
 from results import tables
 from results.arrays import string
 from results.notes import causes

@@ -13,7 +13,7 @@ from orchestrator.pieces import Piece, Source
 class Suggestions(Searcher):
     """What Tune asks for configurations.
 
-    It is told nothing: the source hears of results where all rows arrive.
+    It is not told results: the source hears of them where all rows arrive.
 
     Args:
         source: says what is to run.
@@ -28,6 +28,7 @@ class Suggestions(Searcher):
         self._source = source
         self._leave = leave
         self._words = words
+        self._live: set[str] = set()
 
     def __reduce__(self) -> tuple[type, tuple[()]]:
         """Be nothing in Tune's own snapshots, from which nothing is ever resumed."""
@@ -38,17 +39,25 @@ class Suggestions(Searcher):
         return True
 
     def suggest(self, trial_id: str) -> dict[str, str] | str | None:  # type: ignore[override]  # Tune's FINISHED
-        """The next configuration; None while it depends on results that are not in."""
-        del trial_id
+        """The next configuration; None while it depends on results that are not in.
+
+        If nothing is at work, they will not come, since Tune has dropped a trial without an end: what is
+        left is for the next round.
+        """
         for trial in self._source.leaving():
             self._leave(trial)
         if self._source.finished:
             return Searcher.FINISHED
         piece = self._source.next()
-        return None if piece is None else self._words(piece)
+        if piece is None:
+            return None if self._live else Searcher.FINISHED
+        self._live.add(trial_id)
+        return self._words(piece)
 
     def on_trial_complete(self, trial_id: str, result: Any = None, error: bool = False) -> None:
-        """Nothing: see the class."""
+        """Take note that a trial is no more at work, for whatever reason."""
+        del result, error
+        self._live.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing: nothing is ever restored."""

@@ -29,8 +29,9 @@ from orchestrator.trial import Data
 from orchestrator.tuning import TunedSweep
 from orchestrator.tuning_progress import TuningProgress
 from orchestrator.writing import Writer
+from results.arrays import string
 from results.matrices import trial_matrices
-from results.schema import COMPLETE
+from results.schema import COMPLETE, RUNNING, TRIALS, to_rows
 from results.storage import Folder
 from results.store import Store
 from sweeps.plan import Plan
@@ -91,7 +92,7 @@ def run_tuned(prepared: Prepared, source: TunedSweep, store: Store, options: Opt
         progress = TuningProgress(source)
         failed = _run(prepared, source, store, progress, options, before=before, provenance=provenance)
     with held(store.root, notice=Console().print):
-        say_so(store, source.reported, provenance)
+        say_so(store, source.known_trials(), provenance)
     return failed
 
 
@@ -145,13 +146,18 @@ def _run(
 
 
 def _before(rows: pa.Table, accuracy: pa.Table, tasks: pa.Table) -> dict[str, Before]:
-    """What earlier runs left of each trial in the three tables."""
+    """What earlier runs left of each trial in the three tables; its row, if *rows* has it whole."""
     counts = tasks["trial_id"].value_counts().to_pylist()
     learned = {count["values"]: count["counts"] for count in counts}
     scored = set(accuracy["trial_id"].unique().to_pylist())
     attempts = zip(*(rows[name].to_pylist() for name in ("trial_id", "attempts")), strict=True)
+    whole = rows.num_columns == len(TRIALS.names)
+    running = rows.filter(pc.equal(rows["status"], string(RUNNING))) if whole else rows.slice(0, 0)
+    unended = {row["trial_id"]: row for row in to_rows(running)}
     return {
-        trial_id: Before(count, learned.get(trial_id, 0) + 1 if trial_id in scored else 0)
+        trial_id: Before(
+            count, learned.get(trial_id, 0) + 1 if trial_id in scored else 0, unended.get(trial_id, {})
+        )
         for trial_id, count in attempts
     }
 

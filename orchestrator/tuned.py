@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from cl.metrics import METRICS
 from cl.registry import METHODS, plugins
+from orchestrator.course import Course, courses_of, results_in
 from orchestrator.identity import Key, StreamFacts, columns_of, key_of_row, latest_origin, scenario_of
 from orchestrator.search import Findings
-from orchestrator.tuning import Course, courses_of, results_in
 from results.arrays import booleans
 from results.matrices import TrialMatrix, trial_matrices
 from results.schema import COMPLETE, DIVERGED, to_rows

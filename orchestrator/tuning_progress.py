@@ -10,9 +10,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from orchestrator.course import Course
 from orchestrator.durations import duration
 from orchestrator.outcome import Outcome
-from orchestrator.tuning import Course, TunedSweep
+from orchestrator.tuning import TunedSweep
 from results.labels import label
 from results.schema import DIVERGED, FAILED, RUNNING
 from sweeps.trials import Trial

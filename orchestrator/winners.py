@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from orchestrator.course import Course
 from orchestrator.tuned import tuned
-from orchestrator.tuning import Course
 from results.store import Store
 from sweeps.methods import MethodChoice
 from sweeps.sections import ScenarioChoice

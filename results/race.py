@@ -16,6 +16,10 @@ FEWEST = 4
 """Nobody leaves before so many seeds."""
 STEP = 2
 """Seeds from one look to the next: each look costs power, since all of them share the level."""
+SHARED = 4
+"""For how many seeds more the median spread counts, beside the few that a configuration has."""
+FEWEST_RIVALS = 6
+"""Of fewer spreads a median says little."""
 
 
 def looks(seeds: int) -> list[int]:
@@ -33,11 +37,13 @@ def behind(
     """Who leaves at this look: its leader and how far it is behind, by candidate.
 
     A candidate leaves if a one-sided paired t test says that the leader (largest mean, first of equals) is
-    better. The tests of all looks against all possible leaders share *level* evenly (Bonferroni), so the
-    probability that the truly best candidate ever leaves is at most *level*, whoever leads when: exactly so
-    for differences that are normal, each with its own spread. Accuracies are not, as they come in steps, and
-    over four seeds many candidates can differ from the leader by the same step each time. So no spread
-    counts for less than the median of all that are left.
+    better. The tests of all looks against all possible leaders share *level* evenly (Bonferroni), so that the
+    probability that the truly best candidate ever leaves is at most *level*, whoever leads when.
+
+    After four seeds a spread is hardly known, and by accident some are far too small. So each is moderated by
+    the median of all, as if that had been seen over `SHARED` seeds more (as in Smyth 2004), which the t
+    distribution counts too; but a spread is never taken for smaller than it is, since one configuration may
+    well vary more than the others. That the level holds is shown by simulation: tests/test_results_race.py.
 
     Args:
         scores: the scores of those that are left, over the same seeds in the same order.
@@ -47,27 +53,30 @@ def behind(
     """
     means = {candidate: math.fsum(values) / len(values) for candidate, values in scores.items()}
     leader = min(means, key=lambda candidate: (-means[candidate], candidate))
-    share = level / (max(1, len(looks(seeds))) * max(1, candidates - 1))
-    n = len(scores[leader])
-    # Imported here: it is not needed to draw a table.
-    from scipy.special import stdtrit  # noqa: PLC0415
-
-    critical = float(stdtrit(n - 1, 1 - share))
     apart = {
         candidate: [best - own for best, own in zip(scores[leader], values, strict=True)]
         for candidate, values in scores.items()
         if candidate != leader
     }
+    if not apart:
+        return {}
+    n = len(scores[leader])
     distances = {candidate: math.fsum(values) / n for candidate, values in apart.items()}
-    spreads = {candidate: _spread(values, distances[candidate]) for candidate, values in apart.items()}
-    least = median(spreads.values()) if spreads else 0.0
-    return {
-        candidate: (leader, distance)
-        for candidate, distance in distances.items()
-        if distance > critical * max(spreads[candidate], least) / math.sqrt(n)
-    }
+    variances = {candidate: _variance(values, distances[candidate]) for candidate, values in apart.items()}
+    typical, shared = median(variances.values()), SHARED if len(apart) >= FEWEST_RIVALS else 0
+    share = level / (max(1, len(looks(seeds))) * (candidates - 1))
+    # Imported here: it is not needed to draw a table.
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    critical = float(stdtrit(n - 1 + shared, 1 - share))
+    gone = {}
+    for candidate, distance in distances.items():
+        own = variances[candidate]
+        moderated = (shared * typical + (n - 1) * own) / (shared + n - 1) if shared else typical
+        if distance > critical * math.sqrt(max(own, moderated) / n):
+            gone[candidate] = (leader, distance)
+    return gone
 
 
-def _spread(values: Sequence[float], mean: float) -> float:
-    """Their standard deviation."""
-    return math.sqrt(math.fsum((each - mean) ** 2 for each in values) / (len(values) - 1))
+def _variance(values: Sequence[float], mean: float) -> float:
+    return math.fsum((each - mean) ** 2 for each in values) / (len(values) - 1)

@@ -77,6 +77,7 @@ def _method(
         if isinstance(own, Mapping):
             own = {key: value for key, value in own.items() if key not in _OF_A_CHOICE}
         own, written = parted(own)
+        own = _with_defaults(own, written, entry.settings, at, problems)
         resolve = partial(
             names.resolved, entry.settings, name, what=what, also=_OF_A_CHOICE, problems=problems
         )
@@ -86,7 +87,8 @@ def _method(
         only = _only(combination, at, problems)
         if resolved is None:
             continue
-        spelled = json.dumps([resolved, {key: each.written() for key, each in searched.items()}, only])
+        spaces = {key: each.written(resolved.get(key)) for key, each in searched.items()}
+        spelled = json.dumps([resolved, spaces, only])
         if spelled not in seen:
             seen.add(spelled)
             yield MethodChoice(name, resolved, given, searched, only)
@@ -106,6 +108,26 @@ def _spaces(
 
     found = {name: space(name, value, at, check, problems) for name, value in written.items()}
     return {name: each for name, each in found.items() if each is not None}
+
+
+def _with_defaults(
+    own: Any,
+    written: Mapping[str, Any],
+    settings: type[registry.Settings],
+    at: Place,
+    problems: list[Problem],
+) -> Any:
+    """The values *own*; what is searched without any default is a problem, and gets a value to go on with."""
+    if own is not None and not isinstance(own, Mapping):
+        return own
+    fields = settings.model_fields.items()
+    required = {field.alias or name for name, field in fields if field.is_required()}
+    for name in required & written.keys() - (own or {}).keys():
+        form = "{uniform: [0, 1], default: 0.5}"
+        problems.append(Problem(at((name,)), f"has no default; add one to its space, like {form}"))
+        values = next(iter(written[name].values()), None)
+        own = {**(own or {}), name: values[0] if isinstance(values, list) and values else None}
+    return own
 
 
 def _known(

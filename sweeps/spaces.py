@@ -14,6 +14,9 @@ from sweeps.validation import Place
 Kind = Literal["choice", "uniform", "loguniform", "randint"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 
+DEFAULT = "default"
+"""What stands beside a space for the value that the hyperparameter has where nobody searches."""
+
 Check = Callable[[str, Any, str], bool]
 """Whether a value of a hyperparameter, by its name and the place of the value, is a valid one."""
 
@@ -29,13 +32,13 @@ class Space:
     kind: Kind
     values: tuple[Any, ...]
 
-    def written(self) -> dict[str, list[Any]]:
+    def written(self, default: Any) -> dict[str, Any]:
         """As a spec spells it.
 
-        >>> Space("loguniform", (1, 1e6)).written()
-        {'loguniform': [1, 1000000.0]}
+        >>> Space("loguniform", (1, 1e6)).written(300)
+        {'loguniform': [1, 1000000.0], 'default': 300}
         """
-        return {self.kind: list(self.values)}
+        return {self.kind: list(self.values), DEFAULT: default}
 
     @property
     def ends(self) -> tuple[Any, ...]:
@@ -73,15 +76,20 @@ class Space:
 
 
 def parted(values: Any) -> tuple[Any, dict[str, Any]]:
-    """The *values* of a method without those that are search spaces, and these.
+    """The *values* of a method without the search spaces, but with the defaults in them; and the spaces.
 
-    >>> parted({"lambda": {"loguniform": [1, 10]}, "gamma": 1.0})
-    ({'gamma': 1.0}, {'lambda': {'loguniform': [1, 10]}})
+    >>> parted({"lambda": {"loguniform": [1, 10], "default": 3}, "gamma": 1.0})
+    ({'gamma': 1.0, 'lambda': 3}, {'lambda': {'loguniform': [1, 10]}})
     """
     if not isinstance(values, Mapping):
         return values, {}
     spaces = {name: value for name, value in values.items() if _is_space(value)}
-    return {name: value for name, value in values.items() if name not in spaces}, spaces
+    fixed = {name: value for name, value in values.items() if name not in spaces}
+    defaults = {name: value[DEFAULT] for name, value in spaces.items() if DEFAULT in value}
+    bare = {
+        name: {key: each for key, each in value.items() if key != DEFAULT} for name, value in spaces.items()
+    }
+    return fixed | defaults, bare
 
 
 def _is_space(value: Any) -> bool:

@@ -264,5 +264,5 @@ def _stream_row(scenario: Scenario) -> dict[str, Any]:
 def _method_row(choice: MethodChoice) -> dict[str, Any]:
     own: dict[str, Any] = {"resources": choice.resources} if choice.resources else {}
     own |= {"scenarios": list(choice.scenarios)} if choice.scenarios else {}
-    spaces = {name: space.written() for name, space in choice.space.items()}
+    spaces = {name: space.written(choice.hyperparameters[name]) for name, space in choice.space.items()}
     return {**choice.hyperparameters, **spaces, **own}

@@ -154,4 +154,5 @@ def _default(spec: Spec, trial: Trial, grid: Sequence[Hyperparameters]) -> Hyper
     except ValueError:  # a plug-in's hyperparameter that has no default
         return trial.hyperparameters
     searched = {name for name, values in _distinct(grid).items() if len(values) > 1}
-    return {name: own[name] if name in searched else value for name, value in trial.hyperparameters.items()}
+    given = trial.hyperparameters
+    return {name: own.get(name, value) if name in searched else value for name, value in given.items()}

@@ -19,10 +19,13 @@ from cl.methods import Method
 from cl.metrics import METRICS
 from results.schema import ACCURACY, STATUSES, SUMMARY, TASKS, TRIALS
 from sweeps import sections
+from sweeps.tuning import ChosenSettings, TuneSettings
 from sweeps.validation import allowed
 
 ROOT = Path(__file__).parents[1]
-VERBS = ["run", "plan", "show", "status", "check", "gate", "list"]
+VERBS = ["run", "tune", "plan", "show", "plot", "status", "check", "gate", "list"]
+# What no schema says, since it is checked as the scenarios are.
+IN_WORDS = {"source": "the name of a stream, or a mapping with its settings"}
 
 
 def read(page: str) -> str:
@@ -54,7 +57,7 @@ def declared(settings: type[registry.Settings]) -> list[list[str]]:
     defaults = settings().resolved()
     properties: Mapping[str, Any] = settings.model_json_schema()["properties"]
     return [
-        [f"`{name}`", allowed(schema), f"`{json.dumps(defaults[name])}`"]
+        [f"`{name}`", IN_WORDS.get(name) or allowed(schema), f"`{json.dumps(defaults.get(name))}`"]
         for name, schema in properties.items()
     ]
 
@@ -64,6 +67,7 @@ SETTINGS = {
     "setting of ConvNet": registry.ConvNetSettings,
     "setting of train": registry.TrainSettings,
     "setting of resources": sections.ResourceSettings,
+    "setting of tune": TuneSettings,
     **{f"setting of {name}": settings for name, settings in registry.STREAMS.items()},
 }
 
@@ -72,6 +76,11 @@ SETTINGS = {
 def test_the_spec_page_has_every_setting_with_its_range_and_default(title: str) -> None:
     rows = table("docs/spec.md", title, "value", "default", "meaning")
     assert [row[:3] for row in rows] == declared(SETTINGS[title])
+
+
+def test_the_spec_page_has_every_setting_of_chosen() -> None:
+    rows = table("docs/spec.md", "setting of chosen", "value")
+    assert [plain(row[0]) for row in rows] == list(ChosenSettings.model_fields)
 
 
 def test_the_spec_page_has_every_key() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from commands import ROOT
 
 import orchestrator.local
 import orchestrator.preparation
@@ -341,3 +344,56 @@ def test_a_race_takes_over_what_a_full_design_measured(run, started):
     [course] = race.go().courses
     assert [trial for trial, _ in started if trial.scored_on == "val"] == []
     assert [each.found for each in alone.go().courses] == [course.found]
+
+
+# The benchmark that replays races.
+
+specification = importlib.util.spec_from_file_location("race", ROOT / "benchmarks" / "race.py")
+assert specification is not None
+assert specification.loader is not None
+benchmark = importlib.util.module_from_spec(specification)
+sys.modules["race"] = benchmark  # where its dataclass looks for its types
+specification.loader.exec_module(benchmark)
+
+# Four configurations that differ by so much that a race drops the others at its first look, at four seeds.
+CLEAR = np.array([[0.5], [0.9], [0.3], [0.1]]) + 0.001 * np.sin(np.arange(48).reshape(4, 12))
+
+
+def test_a_race_that_is_clear_loses_nothing_and_takes_four_of_six_seeds(run):
+    [study] = prepare(run(EWC).spec).studies
+    found = benchmark.replay(study, CLEAR, 6, 20, level=0.05)
+    assert (found.regret, found.bound, found.same) == (0, 0, 1)
+    assert found.share == pytest.approx(4 / 6)
+
+
+def test_the_regret_of_a_race_is_what_its_winner_lacks_on_fresh_seeds(run, monkeypatch):
+    [study] = prepare(run(EWC).spec).studies
+    monkeypatch.setattr(benchmark, "race", lambda *_: (2, 12))
+    found = benchmark.replay(study, CLEAR, 6, 40, level=0.05)
+    lacks = CLEAR[1] - CLEAR[2]
+    # t(0.95, 11) = 1.795885 from any printed table.
+    bound = lacks.mean() + 1.795885 * lacks.std(ddof=1) / np.sqrt(12)
+    assert (found.regret, found.bound) == (pytest.approx(lacks.mean()), pytest.approx(bound, abs=1e-6))
+    assert (found.same, found.share) == (0, 0.5)
+
+
+def test_a_run_without_a_scheduler_is_replayed_and_others_are_left_out(run, monkeypatch, capsys):
+    full = run("naive", REPLAY, tune="search: random, configs: 3, seeds: 9")
+    raced = run(REPLAY, tune=SEARCHES["race"])
+    for each in (full, raced):
+        each.go()
+    [course] = (
+        each for each in tuned_sweep(prepare(full.spec), full.store).courses if each.study.is_searched
+    )
+    for number, row in enumerate(benchmark.table_of(course)):
+        assert dict(zip(course.tune.seeds, row, strict=True)) == course.found.scores(number)
+    capsys.readouterr()
+    arguments = [full.store.root.path, raced.store.root.path, "--seeds", "5", "--repetitions", "10"]
+    monkeypatch.setattr(sys, "argv", ["race.py", *arguments])
+    benchmark.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "class-il/split-digits replay: 3 configurations, 9 seeds, 5 per race"
+    assert lines[2] == (
+        "class-il/split-digits replay: left out, its search did not run in full: scheduler race"
+    )
+    assert lines[3].startswith("largest bound: ")

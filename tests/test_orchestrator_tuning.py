@@ -12,13 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cl.training import Score, TaskReport
+from orchestrator.course import Course
 from orchestrator.identity import StreamFacts, scenario_key
 from orchestrator.outcome import Outcome
 from orchestrator.pieces import Piece
 from orchestrator.provenance import by_a_search, say_so
 from orchestrator.search import result_of
 from orchestrator.suggestions import Suggestions
-from orchestrator.tuning import Course, TunedSweep
+from orchestrator.tuning import TunedSweep
 from results.store import Store
 from sweeps.spaces import Space
 from sweeps.studies import Study
@@ -304,6 +305,17 @@ def test_a_configuration_that_came_up_twice_runs_once_and_is_not_given_up_while_
     for number in set(range(12)) - set(found.left):
         assert {val[courses[0].trial_of(number, seed).id] for seed in SELECTION} == {"complete"}
     assert len(world.learned) == len(set(world.learned))
+
+
+def test_the_trials_of_equals_are_not_given_up_with_one_of_them():
+    """As TPE may propose the same twice; the first of equals stays, and its trials are the other's too."""
+    sweep = TunedSweep([course(ewc([1.0, 100.0, 100.0, 10.0]), scheduler="halving")], {})
+    settled(sweep, handed_out(sweep))
+    assert {each.hyperparameters["lambda"] for each in sweep.leaving()} == {1.0, 10.0}
+    settled(sweep, handed_out(sweep))
+    assert sweep.courses[0].found.left.keys() == {0, 2, 3}
+    assert sweep.leaving() == []
+    assert [(each.hyperparameters["lambda"], until) for each, until in handed_out(sweep)] == [(100.0, 5)] * 2
 
 
 # Whatever the timing, and wherever it was interrupted.

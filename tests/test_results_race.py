@@ -68,7 +68,7 @@ def test_of_two_the_worse_leaves_if_the_paired_t_test_of_scipy_says_so(pairs, le
 
 
 @settings(deadline=None)
-@given(st.lists(st.lists(scores, min_size=6, max_size=6), min_size=3, max_size=7))
+@given(st.lists(st.lists(scores, min_size=6, max_size=6), min_size=3, max_size=6))
 def test_of_several_no_spread_counts_for_less_than_the_median(table):
     values = np.array(table)
     order = np.lexsort((np.arange(len(values)), -np.array([math.fsum(row) / 6 for row in table])))
@@ -83,6 +83,34 @@ def test_of_several_no_spread_counts_for_less_than_the_median(table):
     gone = behind(dict(enumerate(table)), candidates=10, seeds=12, level=0.05)
     assert list(gone) == [each for each, value in zip(rest, p, strict=True) if value < share]
     assert {found for found, _ in gone.values()} <= {leader}
+
+
+@pytest.mark.parametrize(
+    ("behind_by", "leaves"),
+    [
+        # Variances of the differences: 0.0004 of the first six rivals, 0.0001 of the last one, whose counts as
+        # (4 x 0.0004 + 3 x 0.0001) / 7 = 0.000271429. One look, seven possible leaders:
+        # t(1 - 0.05 / 7, 7 degrees of freedom) = 3.2383, times sqrt(0.000271429 / 4) is 0.026676.
+        (0.0267, True),
+        (0.0265, False),
+    ],
+)
+def test_among_seven_a_small_spread_is_moderated_by_the_median_as_by_four_more_seeds(behind_by, leaves):
+    wide, narrow = ([scale * step for step in (1, 1, -1, -1)] for scale in (0.02, 0.01))
+    unit = math.sqrt(4 / 3)  # the sd of 1, 1, -1, -1
+    typical = {k: [-step / unit for step in wide] for k in range(1, 7)}
+    last = [-behind_by - step / unit for step in narrow]
+    gone = behind({0: [0.0] * 4, **typical, 7: last}, candidates=8, seeds=5, level=0.05)
+    assert gone == ({7: (0, pytest.approx(behind_by))} if leaves else {})
+
+
+def test_among_seven_a_large_spread_stays_as_it_is():
+    # Variance 0.04, moderated it would be (4 x 0.0004 + 3 x 0.04) / 7 = 0.017371: behind by 0.3 it would leave,
+    # as 3.2383 x sqrt(0.017371 / 4) = 0.2134 is less; by its own it needs 0.32383.
+    unit = math.sqrt(4 / 3)
+    typical = {k: [-0.02 * step / unit for step in (1, 1, -1, -1)] for k in range(1, 7)}
+    last = [-0.3 - 0.2 * step / unit for step in (1, 1, -1, -1)]
+    assert behind({0: [0.0] * 4, **typical, 7: last}, candidates=8, seeds=5, level=0.05) == {}
 
 
 def test_what_the_seeds_share_is_nothing_to_compare():

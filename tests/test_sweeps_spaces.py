@@ -78,7 +78,7 @@ def test_each_kind_of_space_is_read_as_it_is_written(
     (kind,) = written
     assert choice.space == {name: Space(kind, tuple(written[kind]))}
     found = choice.space[name]
-    assert found.written() == written
+    assert found.written(7) == {**written, "default": 7}
     assert found.ends == ends
     assert (found.is_numeric, found.logarithmic) == (numeric, logarithmic)
 

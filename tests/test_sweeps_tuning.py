@@ -613,6 +613,7 @@ def test_the_dump_says_how_the_sweep_is_tuned(loaded):
         "- ewc:",
         "    lambda:",
         "      loguniform: [1, 1000000]",
+        "      default: 300.0",
         "    gamma: 1.0",
         "    lambda_decay: 1.0",
         "    fisher: exact",
