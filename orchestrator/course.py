@@ -9,7 +9,7 @@ from typing import TypeGuard
 
 import pyarrow as pa
 
-from orchestrator.identity import StreamFacts
+from orchestrator.identity import StreamFacts, names_of
 from orchestrator.pieces import Piece
 from orchestrator.search import Batch, Findings, Result, Search, Want, result_of, search
 from results.matrices import trial_matrices
@@ -35,12 +35,15 @@ class Course:
         tune: how.
         report_seeds: the seeds on which the choice is reported.
         facts: of the stream that is searched.
+        scenario, method: what tables call it, with the settings that tell it from other studies.
     """
 
     study: Study
     tune: Tuning
     report_seeds: Sequence[int]
     facts: StreamFacts
+    scenario: str = ""
+    method: str = ""
     found: Findings = field(init=False)
     _search: Search = field(init=False, repr=False)
     _wanted: Batch = ()
@@ -152,15 +155,15 @@ def _suffices(result: Result | None, want: Want) -> TypeGuard[Result]:
     return result is not None and len(result.values) >= want.tasks
 
 
-def courses_of(prepared_studies: Sequence[Study], spec: Spec, facts: Facts) -> list[Course]:
+def courses_of(found: Sequence[Study], spec: Spec, facts: Facts) -> list[Course]:
     """The studies of *spec* before their first trial, *facts* those of each searched or reported stream."""
     assert spec.tune is not None
-    return [
-        Course(study, spec.tune, spec.seeds, facts(study.search_trial(study.default, spec.seeds[0])))
-        if study.is_searched
-        else Course(study, spec.tune, spec.seeds, facts(study.reported))
-        for study in prepared_studies
-    ]
+    courses = []
+    names = names_of([study.reported for study in found])
+    for study in found:
+        where = study.search_trial(study.default, spec.seeds[0]) if study.is_searched else study.reported
+        courses.append(Course(study, spec.tune, spec.seeds, facts(where), *names[study.reported.id]))
+    return courses
 
 
 def results_in(trials: pa.Table, accuracy: pa.Table, metric: str) -> dict[str, Result]:

@@ -182,9 +182,7 @@ def _halved(some: Sequence[int], seeds: Sequence[int], found: Findings) -> Searc
         yield from _batch([Want(each, seed, rung) for seed in seeds for each in alive], found)
         ranked = sorted(alive, key=lambda each: (-found.mean(each, rung, seeds), each))
         kept = math.ceil(len(alive) / 2)
-        found.left |= {
-            each: f"not among the best {kept} of {len(alive)} after {rung} tasks" for each in ranked[kept:]
-        }
+        found.left |= dict.fromkeys(ranked[kept:], f"after {rung} tasks not in best {kept}")
         alive = sorted(ranked[:kept])
     yield from _measured(alive, seeds, found)
 
@@ -197,10 +195,9 @@ def _raced(some: Sequence[int], seeds: Sequence[int], found: Findings, level: fl
         so_far = n
         if n < len(seeds):
             scores = {each: list(found.scores(each).values()) for each in alive}
-            gone = behind(scores, candidates=len(some), seeds=len(seeds), level=level)
+            gone = behind(scores, seeds=len(seeds), level=level)
             found.left |= {
-                each: f"{distance:.3f} behind configuration {leader + 1} after {n} seeds"
-                for each, (leader, distance) in gone.items()
+                each: f"{distance:.3f} behind no. {leader + 1}" for each, (leader, distance) in gone.items()
             }
             alive = [each for each in alive if each not in gone]
         if len(alive) == 1:

@@ -26,7 +26,7 @@ from results.task_tables import cost_tables, task_tables
 from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
 from results.transfer_tables import transfer_tables
 from results.tuned import TunedStudy
-from results.tuned_tables import configuration_tables, importance_lines, winner_tables
+from results.tuned_tables import RESPONSES, configuration_tables, importance_lines, winner_tables
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
 
@@ -74,8 +74,8 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
     spec, notes = _spec_of(store)
     current, to_come, searches = _own(trials, accuracy, spec)
     if everything:
-        current = trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], "test"), string("val")))
-    if hidden := len(trials) - len(current) - (searches.searching if searches else 0):
+        current = _reporting(trials)
+    if hidden := len(_reporting(trials)) - len(current):
         notes.append(
             "1 trial of earlier settings is not shown; --all shows it."
             if hidden == 1
@@ -94,6 +94,11 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
     found = tuned_studies(searches) if searches else []
     courses = searches.courses if searches else ()
     return Shown(store, cells, current, accuracy, tuple(notes), tuple(found), tuple(courses))
+
+
+def _reporting(trials: pa.Table) -> pa.Table:
+    """Those that do not search, and so have test rows."""
+    return trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], "test"), string("val")))
 
 
 def _own(
@@ -142,11 +147,12 @@ def responses(run: Shown, *, width: int) -> Iterator[RenderableType]:
     yield from configuration_tables(studies, width=width)
     for study in studies:
         for name, searched in study.ranges.items():
-            if searched.numeric and any(each.interval("acc") for each in study.configurations):
-                yield from (response_text(study, name, "acc", width=min(width, 100)), "")
+            for metric in RESPONSES if searched.numeric else ():
+                if any(each.interval(metric) for each in study.configurations):
+                    yield from (response_text(study, name, metric, width=min(width, 100)), "")
     yield from importance_lines(
         {
-            (course.study.reported.scenario.label, course.study.reported.method): shares
+            (course.scenario, course.method): shares
             for course in run.courses
             if course.study.is_searched and (shares := importance(course))
         }

@@ -49,11 +49,6 @@ class Tuned:
         return self.trials.filter(booleans([each != "val" for each in self.trials["scored_on"].to_pylist()]))
 
     @property
-    def searching(self) -> int:
-        """How many of its trials search."""
-        return len(self.trials) - len(self.reports)
-
-    @property
     def reports_to_come(self) -> list[Mapping[str, Any]]:
         """What of `to_come` reports."""
         return [columns for columns in self.to_come if columns["scored_on"] == "test"]
@@ -132,8 +127,8 @@ def _study(course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, Tria
     numbers = range(len(found.candidates))
     tried = [_configuration(course, number, row_of, matrices["val"]) for number in numbers]
     return TunedStudy(
-        scenario=study.reported.scenario.label,
-        method=study.reported.method,
+        scenario=course.scenario,
+        method=course.method,
         searched_on=study.searched[0].label,
         protocol=settings.protocol,
         search=settings.search,
@@ -157,7 +152,7 @@ def _configuration(
     found: Findings = course.found
     results = found.results.get(number, {})
     rows = {seed: row_of(course.trial_of(number, seed)) for seed in results}
-    whole = {seed: matrices[row["trial_id"]].R for seed, row in rows.items() if row["status"] == COMPLETE}
+    whole = {seed: matrices[rows[seed]["trial_id"]].R for seed, result in results.items() if result.complete}
     scores = found.scores(number)
     metrics = [name for name in _OF_A_TRIAL if found.tasks > 1 or name in {"acc", "learning_accuracy"}]
     return Configuration(

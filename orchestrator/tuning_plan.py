@@ -11,7 +11,6 @@ from rich.text import Text
 from orchestrator.durations import duration
 from orchestrator.estimate import Estimate, estimate
 from orchestrator.preparation import Prepared
-from orchestrator.staleness import stale
 from orchestrator.tuning import TunedSweep
 from results.schema import to_rows
 from results.store import Store
@@ -28,11 +27,11 @@ def tuning_plan(prepared: Prepared, sweep: TunedSweep, store: Store) -> Renderab
         table.add_column(column, justify="right")
     last = None
     for course in sweep.courses:
-        scenario = course.study.reported.scenario.label
+        scenario = course.scenario
         search, report = course.most
         table.add_row(
             "" if scenario == last else scenario,
-            course.study.reported.method,
+            course.method,
             str(course.configs or ""),
             str(search or ""),
             str(report),
@@ -55,8 +54,10 @@ def _notes(prepared: Prepared, sweep: TunedSweep, store: Store) -> Iterator[str]
     at_most = "at most " if any(not course.found.done for course in sweep.courses) else ""
     trials, time = sweep.at_most - sweep.done, duration(expected.wall_s)
     yield f"expected: {at_most}{trials} trials, {at_most}about {time}, {expected.parallel} at a time"
-    for each in stale(timings, sweep.known_trials()):
-        yield f"stale: {each.count} of this run: {each.reason}"
+    known = {trial.id for trial in sweep.known_trials()}
+    if stale := sum(row["trial_id"] not in known for row in timings):
+        many = f"{stale} trial{'s' if stale > 1 else ''}"
+        yield f"stale: {many} of this run, for which this search has not asked"
 
 
 def _expected(prepared: Prepared, sweep: TunedSweep, timings: list[dict[str, object]]) -> Estimate:

@@ -84,9 +84,9 @@ class TuningProgress:
             table.add_column(column)
         last = None
         for course in self._sweep.courses:
-            scenario = course.study.reported.scenario.label
+            scenario = course.scenario
             state, best = self._sweep.state(course), best_so_far(course)
-            table.add_row("" if scenario == last else scenario, course.study.reported.method, state, best)
+            table.add_row("" if scenario == last else scenario, course.method, state, best)
             last = scenario
         return Group(head, table)
 

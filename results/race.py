@@ -32,13 +32,13 @@ def looks(seeds: int) -> list[int]:
 
 
 def behind(
-    scores: Mapping[int, Sequence[float]], *, candidates: int, seeds: int, level: float
+    scores: Mapping[int, Sequence[float]], *, seeds: int, level: float
 ) -> dict[int, tuple[int, float]]:
     """Who leaves at this look: its leader and how far it is behind, by candidate.
 
     A candidate leaves if a one-sided paired t test says that the leader (largest mean, first of equals) is
-    better. The tests of all looks against all possible leaders share *level* evenly (Bonferroni), so that the
-    probability that the truly best candidate ever leaves is at most *level*, whoever leads when.
+    better. The tests of all looks against all that could lead, since they have not left, share *level* evenly
+    (Bonferroni), so that the probability that the truly best candidate ever leaves is at most *level*.
 
     After four seeds a spread is hardly known, and by accident some are far too small. So each is moderated by
     the median of all, as if that had been seen over `SHARED` seeds more (as in Smyth 2004), which the t
@@ -47,7 +47,6 @@ def behind(
 
     Args:
         scores: the scores of those that are left, over the same seeds in the same order.
-        candidates: how many began.
         seeds: the most that a candidate can get.
         level: the largest probability to drop the truly best candidate.
     """
@@ -64,7 +63,7 @@ def behind(
     distances = {candidate: math.fsum(values) / n for candidate, values in apart.items()}
     variances = {candidate: _variance(values, distances[candidate]) for candidate, values in apart.items()}
     typical, shared = median(variances.values()), SHARED if len(apart) >= FEWEST_RIVALS else 0
-    share = level / (max(1, len(looks(seeds))) * (candidates - 1))
+    share = level / (max(1, len(looks(seeds))) * len(apart))
     # Imported here: it is not needed to draw a table.
     from scipy.special import stdtrit  # noqa: PLC0415
 

@@ -176,7 +176,7 @@ TASKS = _schema(
     _column(
         "first_epoch_accuracy",
         _DOUBLE,
-        "test accuracy on the task after the first pass over its data, or after all steps if fewer",
+        "test accuracy (in a search, val accuracy) on the task after one pass over its data, or all steps",
         null=True,
     ),
     _column("examples", _INT64, "examples that gradients were computed of, remembered ones too", null=True),

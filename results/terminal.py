@@ -12,25 +12,23 @@ from results.tuned_tables import RESPONSES
 __all__ = ["response_text"]
 
 
-def response_text(study: TunedStudy, name: str, metric: str, *, width: int = 80, height: int = 14) -> str:
-    """*metric* on validation data against a numeric hyperparameter: a point per configuration, W the winner.
+def response_text(study: TunedStudy, name: str, metric: str, *, width: int = 80, height: int = 13) -> str:
+    """*metric* on validation data against a numeric hyperparameter: every configuration with its interval.
 
-    On a logarithmic axis the numbers are powers of ten.
+    The winner is a W. On a logarithmic axis the numbers are powers of ten.
     """
     searched = study.ranges[name]
-    points = [
-        (float(each.hyperparameters[name]), interval.mean, each is study.winner)
-        for each in study.configurations
-        if (interval := each.interval(metric))
-    ]
     plotext.clear_figure()
     plotext.theme("clear")
     plotext.plot_size(width, height)
-    for marker, winners in (("o", False), ("W", True)):
-        some = [(x, y) for x, y, won in points if won is winners]
-        if some:
-            xs = [math.log10(x) if searched.logarithmic else x for x, _ in some]
-            plotext.scatter(xs, [y for _, y in some], marker=marker)
+    for each in sorted(study.configurations, key=lambda each: each is study.winner):
+        interval = each.interval(metric)
+        if interval is None:
+            continue
+        value = float(each.hyperparameters[name])
+        x, half = math.log10(value) if searched.logarithmic else value, interval.half_width or 0.0
+        plotext.plot([x, x], [interval.mean - half, interval.mean + half], marker="│")
+        plotext.scatter([x], [interval.mean], marker="W" if each is study.winner else "o")
     plotext.xlabel(f"log10 {name}" if searched.logarithmic else name)
     plotext.title(f"{study.scenario}, {study.method}: {RESPONSES[metric]} on validation data")
     drawn: str = plotext.uncolorize(plotext.build())

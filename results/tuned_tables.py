@@ -40,7 +40,7 @@ def winner_tables(studies: Sequence[TunedStudy], *, width: int = 80) -> Iterator
 
 def _how(study: TunedStudy) -> str:
     scheduler = "" if study.scheduler == "none" else f", {study.scheduler}"
-    where = "" if study.searched_on == study.scenario else f" on {study.searched_on}"
+    where = f" on {study.searched_on}" if study.protocol == "transfer" else ""
     return f"{study.protocol}{where} ({study.search}{scheduler}, {study.selection_seeds} selection seeds)"
 
 
@@ -104,24 +104,21 @@ def _rank(configuration: Configuration) -> tuple[bool, float, int]:
 
 def _configurations(study: TunedStudy, style: Style) -> list[Table]:
     ranked = sorted(study.configurations, key=_rank)
+    # Where nothing diverged or failed, the score by ACC is ACC.
+    scored = study.metric != "val_acc" or any(each.seeds != len(each.values["acc"]) for each in ranked)
     table = plain_table(style.gap)
     table.add_column("no.", justify="right")
     table.add_column("configuration", overflow="fold")
     table.add_column("n", justify="right")
-    for head in (study.metric, *RESPONSES.values()):
+    for head in (*([study.metric] if scored else []), *RESPONSES.values()):
         table.add_column(Text(head, justify="right"), no_wrap=True)
     table.add_column("", overflow="fold")
     columns = [numbers([each.interval(name) for each in ranked], style) for name in RESPONSES]
+    if scored:
+        columns.insert(0, [Text(NULL if each.score is None else fixed(each.score)) for each in ranked])
     for each, *values in zip(ranked, *columns, strict=True):
-        score = NULL if each.score is None else fixed(each.score)
-        table.add_row(
-            str(each.number),
-            study.named(each.hyperparameters),
-            str(each.seeds),
-            score,
-            *values,
-            _fate(study, each),
-        )
+        named = study.named(each.hyperparameters)
+        table.add_row(str(each.number), named, str(each.seeds), *values, _fate(study, each))
     return [table]
 
 

@@ -36,7 +36,8 @@ def listing(section: str | None = None) -> RenderableType:
 
 
 def _sweeps() -> RenderableType:
-    return _section("Shipped sweeps (clsweep run NAME)", {name: [text] for name, text in catalog().items()})
+    title = "Shipped sweeps (clsweep run NAME; those that search, clsweep tune NAME)"
+    return _section(title, {name: [text] for name, text in catalog().items()})
 
 
 def _methods() -> RenderableType:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from sweeps.grid import REFUSED
 from sweeps.problems import Problem, key, not_allowed
-from sweeps.validation import Place
+
+if TYPE_CHECKING:  # which in turn knows spaces where they must not be
+    from sweeps.validation import Place
 
 Kind = Literal["choice", "uniform", "loguniform", "randint"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -83,7 +85,7 @@ def parted(values: Any) -> tuple[Any, dict[str, Any]]:
     """
     if not isinstance(values, Mapping):
         return values, {}
-    spaces = {name: value for name, value in values.items() if _is_space(value)}
+    spaces = {name: value for name, value in values.items() if is_space(value)}
     fixed = {name: value for name, value in values.items() if name not in spaces}
     defaults = {name: value[DEFAULT] for name, value in spaces.items() if DEFAULT in value}
     bare = {
@@ -92,7 +94,8 @@ def parted(values: Any) -> tuple[Any, dict[str, Any]]:
     return fixed | defaults, bare
 
 
-def _is_space(value: Any) -> bool:
+def is_space(value: Any) -> bool:
+    """Whether *value* is written like a search space."""
     return isinstance(value, Mapping) and any(kind in value for kind in KINDS)
 
 

@@ -189,7 +189,8 @@ def _checked(
     tune = tuning(
         values.get("tune"), seeds, scenarios, choices, folder=folder, names=names, problems=problems
     )
-    how = chosen(values.get("chosen"), seeds, problems)
+    searching = values.get("tune") is not None
+    how = chosen(values.get("chosen"), seeds, problems, searching=searching)
     problems += _unknown_scenarios(scenarios, choices)
     if problems or head is None or resources is None:
         raise SpecError(source, problems)

@@ -144,10 +144,15 @@ def tuning(
     )
 
 
-def chosen(section: Any, report_seeds: Sequence[int], problems: list[Problem]) -> ChosenSettings | None:
+def chosen(
+    section: Any, report_seeds: Sequence[int], problems: list[Problem], *, searching: bool
+) -> ChosenSettings | None:
     """The section ``chosen``, which may be absent; if it is wrong, None, and problems are added."""
     if section is None:
         return None
+    if searching:
+        text = "says what an earlier search chose, and tune is a new one; leave one of them out"
+        problems.append(Problem("chosen", text))
     at = Combination(None, {}).place
     found = check(
         ChosenSettings, section, at=lambda p: at("chosen", p), what="setting of chosen", problems=problems

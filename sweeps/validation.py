@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from sweeps.grid import REFUSED, Path
 from sweeps.problems import Problem, hint, key, nearest, not_allowed, shown
+from sweeps.spaces import is_space
 from sweeps.syntax import looks_like_a_number
 
 Declared = TypeVar("Declared", bound=BaseModel)
@@ -104,6 +105,8 @@ def _wrong_value(place: str, value: Any, schema: Mapping[str, Any]) -> Problem:
             remark = "; write it without quotes"
         elif close := nearest(value, _words(schema)):
             remark = f"; did you mean {close!r}?"
+    elif is_space(value):
+        remark = "; only hyperparameters of methods are searched"
     elif isinstance(value, Mapping) and len(value) == 1 and nearest(name := next(iter(value)), ["grid"]):
         remark = f"; did you mean {{grid: ...}} for {{{key(name)}: ...}}?"
     return Problem(problem.place, problem.text + remark)

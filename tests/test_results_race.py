@@ -47,7 +47,9 @@ def test_a_spec_allows_a_race_only_where_somebody_may_leave():
     ],
 )
 def test_all_looks_and_all_possible_leaders_share_the_level(candidates, seeds, level, leaves):
-    gone = behind({0: OTHER, 1: LEADER}, candidates=candidates, seeds=seeds, level=level)
+    # More that are as good as the leader, so that they add nothing to any spread.
+    rivals = dict.fromkeys(range(2, candidates), LEADER)
+    gone = behind({0: OTHER, 1: LEADER, **rivals}, seeds=seeds, level=level)
     assert gone == ({0: (1, pytest.approx(0.025))} if leaves else {})
 
 
@@ -63,7 +65,7 @@ def test_of_two_the_worse_leaves_if_the_paired_t_test_of_scipy_says_so(pairs, le
     p = stats.ttest_rel(best, worse, alternative="greater").pvalue
     share = level / 4
     assume(abs(p - share) > 1e-9)
-    gone = behind({0: first, 1: second}, candidates=2, seeds=12, level=level)
+    gone = behind({0: first, 1: second}, seeds=12, level=level)
     assert gone == ({1 - leader: (leader, pytest.approx(abs(np.mean(differences))))} if p < share else {})
 
 
@@ -77,10 +79,10 @@ def test_of_several_no_spread_counts_for_less_than_the_median(table):
     spreads = differences.std(axis=1, ddof=1)
     t = differences.mean(axis=1) * math.sqrt(6) / np.maximum(np.maximum(spreads, np.median(spreads)), 1e-300)
     p = stats.t.sf(t, 5)
-    share = 0.05 / (4 * 9)
+    share = 0.05 / (4 * len(rest))
     assume((np.abs(p - share) > 1e-9).all())
     assume(np.median(spreads) > 1e-6)
-    gone = behind(dict(enumerate(table)), candidates=10, seeds=12, level=0.05)
+    gone = behind(dict(enumerate(table)), seeds=12, level=0.05)
     assert list(gone) == [each for each, value in zip(rest, p, strict=True) if value < share]
     assert {found for found, _ in gone.values()} <= {leader}
 
@@ -88,7 +90,7 @@ def test_of_several_no_spread_counts_for_less_than_the_median(table):
 @pytest.mark.parametrize(
     ("behind_by", "leaves"),
     [
-        # Variances of the differences: 0.0004 of the first six rivals, 0.0001 of the last one, whose counts as
+        # Variances of the differences: 0.0004 of the first six rivals, 0.0001 of the last, whose counts as
         # (4 x 0.0004 + 3 x 0.0001) / 7 = 0.000271429. One look, seven possible leaders:
         # t(1 - 0.05 / 7, 7 degrees of freedom) = 3.2383, times sqrt(0.000271429 / 4) is 0.026676.
         (0.0267, True),
@@ -100,17 +102,17 @@ def test_among_seven_a_small_spread_is_moderated_by_the_median_as_by_four_more_s
     unit = math.sqrt(4 / 3)  # the sd of 1, 1, -1, -1
     typical = {k: [-step / unit for step in wide] for k in range(1, 7)}
     last = [-behind_by - step / unit for step in narrow]
-    gone = behind({0: [0.0] * 4, **typical, 7: last}, candidates=8, seeds=5, level=0.05)
+    gone = behind({0: [0.0] * 4, **typical, 7: last}, seeds=5, level=0.05)
     assert gone == ({7: (0, pytest.approx(behind_by))} if leaves else {})
 
 
 def test_among_seven_a_large_spread_stays_as_it_is():
-    # Variance 0.04, moderated it would be (4 x 0.0004 + 3 x 0.04) / 7 = 0.017371: behind by 0.3 it would leave,
-    # as 3.2383 x sqrt(0.017371 / 4) = 0.2134 is less; by its own it needs 0.32383.
+    # Variance 0.04, moderated it would be (4 x 0.0004 + 3 x 0.04) / 7 = 0.017371: behind by 0.3 it would
+    # leave, as 3.2383 x sqrt(0.017371 / 4) = 0.2134 is less; by its own it needs 0.32383.
     unit = math.sqrt(4 / 3)
     typical = {k: [-0.02 * step / unit for step in (1, 1, -1, -1)] for k in range(1, 7)}
     last = [-0.3 - 0.2 * step / unit for step in (1, 1, -1, -1)]
-    assert behind({0: [0.0] * 4, **typical, 7: last}, candidates=8, seeds=5, level=0.05) == {}
+    assert behind({0: [0.0] * 4, **typical, 7: last}, seeds=5, level=0.05) == {}
 
 
 def test_what_the_seeds_share_is_nothing_to_compare():
@@ -119,30 +121,30 @@ def test_what_the_seeds_share_is_nothing_to_compare():
         name: [score + each for score, each in zip(values, luck, strict=True)]
         for name, values in {0: LEADER, 1: OTHER}.items()
     }
-    gone = behind(lucky, candidates=2, seeds=5, level=0.05)
+    gone = behind(lucky, seeds=5, level=0.05)
     assert gone == {1: (0, pytest.approx(0.025))}
 
 
 def test_equals_stay_and_the_first_of_them_leads():
-    assert behind({3: OTHER, 1: OTHER}, candidates=2, seeds=5, level=0.05) == {}
-    gone = behind({3: LEADER, 1: OTHER, 2: LEADER}, candidates=3, seeds=5, level=0.05)
+    assert behind({3: OTHER, 1: OTHER}, seeds=5, level=0.05) == {}
+    gone = behind({3: LEADER, 1: OTHER, 2: LEADER}, seeds=5, level=0.05)
     assert {candidate: leader for candidate, (leader, _) in gone.items()} == {1: 2}
 
 
 def test_of_two_one_that_is_behind_by_the_same_on_every_seed_leaves():
     steady = {0: [0.5, 0.75, 0.25, 1.0], 1: [0.375, 0.625, 0.125, 0.875]}
-    assert behind(steady, candidates=2, seeds=12, level=0.05) == {1: (0, 0.125)}
+    assert behind(steady, seeds=12, level=0.05) == {1: (0, 0.125)}
 
 
 def test_the_same_step_on_every_seed_is_no_certainty_where_others_vary():
     leader = [0.5, 0.75, 0.25, 1.0]
     varying = [0.75, 0.25, 0.5, 0.75]
     step = [0.375, 0.625, 0.125, 0.875]
-    assert behind({0: leader, 1: step, 2: varying}, candidates=3, seeds=12, level=0.05) == {}
+    assert behind({0: leader, 1: step, 2: varying}, seeds=12, level=0.05) == {}
 
 
 def test_one_alone_is_behind_nobody():
-    assert behind({4: LEADER}, candidates=1, seeds=12, level=0.05) == {}
+    assert behind({4: LEADER}, seeds=12, level=0.05) == {}
 
 
 # How often the best is lost. Scores are [candidates, seeds], the designated best first.
@@ -155,7 +157,7 @@ def survivors(table: np.ndarray, level: float) -> list[int]:
     alive = list(range(len(table)))
     for n in looks(table.shape[1]):
         left = {each: table[each, :n].tolist() for each in alive}
-        gone = behind(left, candidates=len(table), seeds=table.shape[1], level=level)
+        gone = behind(left, seeds=table.shape[1], level=level)
         alive = [each for each in alive if each not in gone]
     return alive
 
@@ -185,6 +187,13 @@ def heteroscedastic(random):
 def best_is_noisiest(random):
     spread = np.full((CANDIDATES, 1), 0.005)
     spread[BEST] = 0.1
+    return equal_but_for_a_hair(random, spread)
+
+
+def best_is_noisier(random):
+    """So much noisier that the typical spread, which counts for its own, is too small for it."""
+    spread = np.full((CANDIDATES, 1), 0.02)
+    spread[BEST] = 0.05
     return equal_but_for_a_hair(random, spread)
 
 
@@ -218,6 +227,7 @@ def spread_out(random):
         homoscedastic,
         heteroscedastic,
         best_is_noisiest,
+        best_is_noisier,
         rivals_of_very_different_noise,
         rounded,
         rounded_and_nearly_perfect,

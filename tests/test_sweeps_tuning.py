@@ -426,7 +426,7 @@ def test_all_problems_come_in_one_message(written):
     with pytest.raises(SpecError) as caught:
         load_spec(path)
     assert str(caught.value).splitlines() == [
-        f"{path} has 9 problems:",
+        f"{path} has 10 problems:",
         (
             "  methods.ewc.lambda.loguniform: [0, 1] is not allowed; "
             "give two numbers above 0, the lower one first"
@@ -440,6 +440,7 @@ def test_all_problems_come_in_one_message(written):
         ),
         "  tune.seeds: seeds that report must not select: 4 are in seeds as well",
         "  tune.seeds: [4, 5] is not allowed; give more than 4 in a race, since nobody leaves it before 4",
+        "  chosen: says what an earlier search chose, and tune is a new one; leave one of them out",
         "  chosen.protocol: 'fixed' is not allowed; give 'val-stream' or 'first-k' or 'transfer'",
         (
             "  methods.si.scenarios: unknown scenario of this spec 'class-il/split-digts'; "
