@@ -13,6 +13,7 @@ from orchestrator.outcome import Outcome
 from orchestrator.pieces import Piece
 from orchestrator.search import Result, result_of
 from results.schema import COMPLETE, DIVERGED, RUNNING, STOPPED
+from sweeps.studies import Hyperparameters
 from sweeps.trials import Trial
 
 if TYPE_CHECKING:  # a run is shown without torch
@@ -102,6 +103,28 @@ class TunedSweep:
         reports = course.reports()
         done = sum(trial.id in self._ended for trial in reports)
         return "done" if done == len(reports) else f"reporting, {done} of {len(reports)} trials"
+
+    def best(self, course: Course) -> tuple[Hyperparameters, float, int] | None:
+        """The leader of a search by what is known now: its mean score and its number of seeds.
+
+        Only those are compared that have as many seeds as any other.
+        """
+        found, seeds = course.found, course.tune.seeds
+        staying = [number for number in range(len(found.candidates)) if number not in found.left]
+        known = {
+            number: [self._known.get(course.trial_of(number, seed).id) for seed in seeds]
+            for number in staying
+        }
+        scores = {
+            number: [each.at(found.tasks) for each in results if each and len(each.values) == found.tasks]
+            for number, results in known.items()
+        }
+        n = max(map(len, scores.values()), default=0)
+        if not n:
+            return None
+        means = {number: sum(own) / n for number, own in scores.items() if len(own) == n}
+        leader = max(means, key=lambda number: means[number])
+        return found.candidates[leader], means[leader], n
 
     def next(self) -> Piece | None:
         """The next piece, None while the next ones depend on those that are out."""

@@ -85,18 +85,15 @@ class TuningProgress:
         last = None
         for course in self._sweep.courses:
             scenario = course.scenario
-            state, best = self._sweep.state(course), best_so_far(course)
+            state, best = self._sweep.state(course), _best_so_far(self._sweep, course)
             table.add_row("" if scenario == last else scenario, course.method, state, best)
             last = scenario
         return Group(head, table)
 
 
-def best_so_far(course: Course) -> str:
-    """The score and the searched hyperparameters of the leading configuration; empty before there is one."""
-    leader = course.found.leader
-    if leader is None:
+def _best_so_far(sweep: TunedSweep, course: Course) -> str:
+    best = sweep.best(course)
+    if best is None:
         return ""
-    scores = course.found.scores(leader)
-    settings = course.found.candidates[leader]
-    metric = course.tune.settings.metric
-    return label(f"{metric} {sum(scores.values()) / len(scores):.3f}", settings, course.study.names)
+    hyperparameters, mean, n = best
+    return label(f"{course.tune.settings.metric} {mean:.3f} (n={n})", hyperparameters, course.study.names)

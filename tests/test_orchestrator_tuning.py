@@ -456,6 +456,24 @@ def test_counts_agree_from_the_beginning_to_the_end(name, seed):
         assert list(done) == sorted(done)
 
 
+def test_the_best_so_far_is_compared_over_as_many_seeds_as_any_has():
+    sweep = TunedSweep([course(ewc([1.0, 100.0, 1e4]))], {})
+    study = sweep.courses[0]
+    assert sweep.best(study) is None
+    first, second, third = (sweep.next().trial for _ in range(3))
+    assert {each.seed for each in (first, second, third)} == {SELECTION[0]}
+    sweep.heard(first, outcome(first, TASKS, "complete"))
+    assert sweep.best(study) == (first.hyperparameters, pytest.approx(score(first, TASKS)), 1)
+    sweep.heard(second, outcome(second, TASKS, "complete"))
+    assert score(second, TASKS) > score(first, TASKS)
+    assert sweep.best(study) == (second.hyperparameters, pytest.approx(score(second, TASKS)), 1)
+    again = sweep.next().trial  # the first configuration again, on the other seed
+    assert again.hyperparameters == first.hyperparameters
+    sweep.heard(again, outcome(again, TASKS, "complete"))
+    both = (score(first, TASKS) + score(again, TASKS)) / 2
+    assert sweep.best(study) == (first.hyperparameters, pytest.approx(both), 2)
+
+
 def test_at_most_is_what_would_run_if_nobody_left():
     sweep = TunedSweep(COURSES["halving"](), {})
     assert sweep.at_most == 5 * len(SELECTION) + 2 * len(REPORT) + len(REPORT)
