@@ -98,7 +98,7 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
 
 def _reporting(trials: pa.Table) -> pa.Table:
     """Those that do not search, and so have test rows."""
-    return trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], "test"), string("val")))
+    return trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], string("test")), string("val")))
 
 
 def _own(

@@ -30,12 +30,15 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     Raises:
         OSError: they cannot be written.
     """
+    from matplotlib import rc_context  # noqa: PLC0415 - a table is shown without matplotlib
+
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{ending}" for ending in FORMATS]
-    for path in paths:
-        partial = path.with_name(f".{path.name}.tmp")
-        figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=_NO_DATE[path.suffix[1:]])
-        os.replace(partial, path)
+    with rc_context({"svg.hashsalt": "clsweep"}):
+        for path in paths:
+            partial = path.with_name(f".{path.name}.tmp")
+            figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=_NO_DATE[path.suffix[1:]])
+            os.replace(partial, path)
     return paths
 
 
@@ -145,7 +148,7 @@ def _mean(configuration: Configuration, metric: str) -> float:
 
 def _figure(columns: int) -> tuple[Figure, list[Axes]]:
     # Without pyplot, whose figures live until somebody closes them and which looks for a screen.
-    from matplotlib.figure import Figure  # noqa: PLC0415 - a table is shown without matplotlib
+    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
 
     figure = Figure(figsize=(4.2 * columns + 0.6, 3.8), layout="constrained")
     row = figure.subplots(1, columns, squeeze=False)[0]

@@ -42,15 +42,19 @@ class Range:
         low, high = min(self.values), max(self.values)
         place = self._share(value, low, high)
         if place <= (OUTER if self.continuous else 0) and low != self.least:
-            return f"below {low:g}"
+            return f"below {_short(low)}"
         if place >= (1 - OUTER if self.continuous else 1) and high != self.most:
-            return f"beyond {high:g}"
+            return f"beyond {_short(high)}"
         return None
 
     def _share(self, value: float, low: float, high: float) -> float:
         if self.logarithmic and low > 0:
             value, low, high = math.log(value), math.log(low), math.log(high)
         return (value - low) / (high - low)
+
+
+def _short(value: float) -> str:
+    return f"{value:g}".replace("e+0", "e")
 
 
 @dataclass(frozen=True)

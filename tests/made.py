@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from cl.registry import METHODS, MLPSettings, SplitSettings, TrainSettings
 from cl.training import Score, TaskReport
-from orchestrator.identity import ScenarioKey
+from orchestrator.identity import ScenarioKey, StreamFacts
 from orchestrator.outcome import Outcome
 from orchestrator.recording import Recorder, Watcher
 from orchestrator.writing import Writer
@@ -53,10 +53,19 @@ def outcome(*columns: Sequence[float | None], status: str = "running", **values:
 
 
 def recorder(
-    store: Store, tasks: Mapping[ScenarioKey, int], watcher: Watcher | None = None, **options: object
+    store: Store,
+    streams: Mapping[ScenarioKey, StreamFacts | int],
+    watcher: Watcher | None = None,
+    **options: object,
 ) -> Recorder:
-    """A recorder with a writer of its own, which does not wait for storage that fails."""
-    return Recorder(store, Writer(patience_s=0), "tiny", tasks, watcher or Watching(), **options)
+    """A recorder with a writer of its own, which does not wait for storage that fails.
+
+    *streams* may give the number of tasks alone.
+    """
+    facts = {
+        key: StreamFacts(each, chance=0.5) if isinstance(each, int) else each for key, each in streams.items()
+    }
+    return Recorder(store, Writer(patience_s=0), "tiny", facts, watcher or Watching(), **options)
 
 
 class Watching:

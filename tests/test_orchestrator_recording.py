@@ -248,6 +248,36 @@ def test_a_trial_that_was_lost_before_it_reported_anything_has_failed(recorder, 
     assert (row(store)["status"], row(store)["error_cause"]) == ("failed", "out of memory")
 
 
+def test_a_trial_that_a_search_gives_up_is_stopped_and_keeps_what_it_learned(recorder, store):
+    recorder.started(TRIAL)
+    recorder.reported(TRIAL, RUNNING)
+    recorder.stopped(TRIAL)
+    recorder.writer.flush()
+    assert row(store)["status"] == "stopped"
+    assert row(store)["ended_at"] is not None
+    assert columns_recorded(store) == [-1, 0]
+    assert recorder.ended == {TRIAL.id}
+    assert recorder.failed == 0
+
+
+def test_one_that_paused_in_an_earlier_run_is_stopped_with_its_own_row(recording, store, tmp_path):
+    first = recording()
+    first.started(TRIAL)
+    first.reported(TRIAL, RUNNING)
+    first.writer.flush()
+    paused = row(store)
+    checkpoints = Checkpoints(Folder.at(tmp_path / "checkpoints"), every_s=0)
+    (checkpoints.folder / TRIAL.id).write("saved", b"")
+    later = recording(before={TRIAL.id: Before(1, 2, paused)}, checkpoints=checkpoints)
+    later.stopped(TRIAL)
+    later.writer.flush()
+    stopped = row(store)
+    assert stopped["ended_at"] > paused["started_at"]
+    assert stopped == paused | {"status": "stopped", "ended_at": stopped["ended_at"]}
+    assert columns_recorded(store) == [-1, 0]
+    assert (checkpoints.folder / TRIAL.id).entries() == []
+
+
 def test_failures_are_counted_and_diverging_is_not_one(recorder):
     for method, status in (("naive", "failed"), ("ewc", "diverged"), ("joint", "complete")):
         of_status = trial(method)
