@@ -107,7 +107,6 @@ def _studies(
             break  # seeds differ in nothing else
         what = repr((key_of(trial.scenario), trial.method, trial.model, trial.train))
         alike.setdefault(what, []).append(trial)
-    spaces = {choice.method: choice.space for choice in spec.methods}
     fixed = tune.settings.protocol == "fixed"
     for trials in alike.values():
         first = trials[0]
@@ -119,10 +118,20 @@ def _studies(
             yield Study(
                 reported=replace(each, scenario=tune.reported[scenario], hyperparameters=default),
                 searched=(where, digests[where.data]),
-                space=_declared(spec, each, spaces[each.method]),
+                space=_declared(spec, each, _space_of(spec, each)),
                 grid=() if fixed else tuple(several),
                 val_share=tune.settings.val_share,
             )
+
+
+def _space_of(spec: Spec, trial: Trial) -> Mapping[str, Space]:
+    """Where the hyperparameters of the trial's method are searched in its scenario."""
+    return next(
+        choice.space
+        for choice in spec.methods
+        if choice.method == trial.method
+        and (not choice.scenarios or trial.scenario.label in choice.scenarios)
+    )
 
 
 def _declared(spec: Spec, trial: Trial, spaces: Mapping[str, Space]) -> dict[str, Space]:

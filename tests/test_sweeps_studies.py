@@ -364,3 +364,26 @@ def test_what_searches_says_so_in_its_identity():
     assert searching.identity() == {"scored_on": "val", **trial.identity()}
     assert searching.id != trial.id
     assert (trial.data, searching.data) == (("digits",), ("digits", "val"))
+
+
+def test_a_method_may_have_another_space_in_each_scenario(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(
+        """
+        seeds: 2
+        scenarios: [class-il/split-digits, task-il/split-digits]
+        methods:
+          - ewc:
+              grid:
+                - {lambda: {loguniform: [1, 10]}, scenarios: [class-il/split-digits]}
+                - {lambda: {loguniform: [100, 1000]}, scenarios: [task-il/split-digits]}
+        tune: {configs: 3, seeds: 2}
+        """,
+        encoding="utf-8",
+    )
+    spec = load_spec(str(path))
+    found = studies(spec, spec.tune, plan(spec, {("digits",): "d1"}), {("digits",): "d1"})
+    assert {each.reported.scenario.kind: each.space["lambda"].values for each in found} == {
+        "class-il": (1.0, 10.0),
+        "task-il": (100.0, 1000.0),
+    }
