@@ -241,7 +241,7 @@ def test_hyperparameters_of_ones_own_method_are_checked_as_ours_are():
     )
     assert refused("methods.pull:Pull.strenght=1") == (
         "methods.pull:Pull.strenght: unknown hyperparameter of pull:Pull; did you mean 'strength'? "
-        "allowed: strength, decay, resources"
+        "allowed: strength, decay, resources, scenarios"
     )
 
 
