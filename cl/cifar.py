@@ -10,7 +10,8 @@ import pickle
 import reprlib
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -73,7 +74,8 @@ def read_cifar(wanted: CifarFormat, place: Path) -> dict[str, NDArray[Any]] | st
     if not place.exists():
         return "not there"
     try:
-        batches = {name: _batch(wanted, file, place / name) for name, file in _files(wanted, place)}
+        with closing(_files(wanted, place)) as files:  # or a damaged one would stay open for a while
+            batches = {name: _batch(wanted, file, place / name) for name, file in files}
     except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
         raise CifarError(f"{place}: damaged or cannot be read ({error})") from error
     if not batches and place.is_dir():
@@ -85,7 +87,7 @@ def read_cifar(wanted: CifarFormat, place: Path) -> dict[str, NDArray[Any]] | st
     return {"x_train": x_train, "y_train": y_train, "x_test": x_test, "y_test": y_test}
 
 
-def _files(wanted: CifarFormat, place: Path) -> Iterator[tuple[str, IO[bytes]]]:
+def _files(wanted: CifarFormat, place: Path) -> Generator[tuple[str, IO[bytes]], None, None]:
     """Those of the files that are there, one open at a time; an archive's are not unpacked to the disk."""
     names = (*wanted.train, *wanted.test)
     if place.is_dir():
