@@ -325,6 +325,8 @@ def plot(
             print(path)
     except (StoreError, NoSearch) as error:
         _fail(str(error), WRONG_REQUEST)
+    except BrokenPipeError:  # nobody reads the names of the files any more
+        raise
     except OSError as error:
         _fail(f"cannot write {error.filename or output}: {error.strerror or error}", WRONG_REQUEST)
 
