@@ -288,7 +288,7 @@ def _words(piece: Piece) -> str:
 
 def piece_in(config: Mapping[str, str]) -> Piece:
     """What is to run, from the configuration of a trial of Tune's."""
-    return Piece(*pickle.loads(base64.urlsafe_b64decode(config["trial"].split()[3])))  # noqa: S301 - from `_words`
+    return Piece(*pickle.loads(base64.urlsafe_b64decode(config["trial"].split()[3])))  # noqa: S301 - our own, from `_words`
 
 
 def _request(config: dict[str, str]) -> dict[str, float]:

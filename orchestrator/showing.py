@@ -38,7 +38,7 @@ class NoTransfer(Exception):  # noqa: N818 - reads as what happened
     """A run says nothing of forward transfer; ``str(error)`` says what to add."""
 
 
-class NoSearch(Exception):  # noqa: N818 - the same
+class NoSearch(Exception):  # noqa: N818 - reads as what happened
     """A run has no search to show; ``str(error)`` says so."""
 
 
@@ -142,7 +142,7 @@ def responses(run: Shown, *, width: int) -> Iterator[RenderableType]:
     if not studies:
         raise NoSearch(f"{run.store.root}: nothing was searched; clsweep tune runs a spec that says how")
     from orchestrator.importance import importance  # noqa: PLC0415 - tables are shown without Optuna
-    from results.terminal import response_text  # noqa: PLC0415 - and without plots
+    from results.terminal import response_text  # noqa: PLC0415 - tables are shown without plotext
 
     yield from configuration_tables(studies, width=width)
     for study in studies:

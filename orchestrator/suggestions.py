@@ -38,7 +38,7 @@ class Suggestions(Searcher):
         """Tune has no say in what is searched."""
         return True
 
-    def suggest(self, trial_id: str) -> dict[str, str] | str | None:  # type: ignore[override]  # Tune's FINISHED
+    def suggest(self, trial_id: str) -> dict[str, str] | str | None:  # type: ignore[override]  # FINISHED is text, as Tune has it
         """The next configuration; None while it depends on results that are not in.
 
         If nothing is at work, they will not come, since Tune has dropped a trial without an end: what is

@@ -31,7 +31,7 @@ from orchestrator.tuning_progress import TuningProgress
 from orchestrator.writing import Writer
 from results.arrays import string
 from results.matrices import trial_matrices
-from results.schema import COMPLETE, RUNNING, TRIALS, to_rows
+from results.schema import COMPLETE, RUNNING, to_rows
 from results.storage import Folder
 from results.store import Store
 from sweeps.plan import Plan
@@ -68,7 +68,7 @@ def run_sweep(prepared: Prepared, trials: Sequence[Trial], store: Store, options
         store.write_spec(dump_spec(prepared.spec))
         return 0
     work = {trial.id: prepared.work(trial) for trial in trials}
-    rows = store.trials().select(["trial_id", "n_tasks", "status", "attempts"])
+    rows = store.trials()
     accuracy = store.accuracy()
     known = _accuracy_before(rows, accuracy, prepared.plan, trials)
     progress = Progress(work, names_of(prepared.plan.trials), known)
@@ -146,13 +146,12 @@ def _run(
 
 
 def _before(rows: pa.Table, accuracy: pa.Table, tasks: pa.Table) -> dict[str, Before]:
-    """What earlier runs left of each trial in the three tables; its row, if *rows* has it whole."""
+    """What earlier runs left of each trial in the three tables."""
     counts = tasks["trial_id"].value_counts().to_pylist()
     learned = {count["values"]: count["counts"] for count in counts}
     scored = set(accuracy["trial_id"].unique().to_pylist())
     attempts = zip(*(rows[name].to_pylist() for name in ("trial_id", "attempts")), strict=True)
-    whole = rows.num_columns == len(TRIALS.names)
-    running = rows.filter(pc.equal(rows["status"], string(RUNNING))) if whole else rows.slice(0, 0)
+    running = rows.filter(pc.equal(rows["status"], string(RUNNING)))
     unended = {row["trial_id"]: row for row in to_rows(running)}
     return {
         trial_id: Before(

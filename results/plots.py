@@ -148,7 +148,7 @@ def _mean(configuration: Configuration, metric: str) -> float:
 
 def _figure(columns: int) -> tuple[Figure, list[Axes]]:
     # Without pyplot, whose figures live until somebody closes them and which looks for a screen.
-    from matplotlib.figure import Figure  # noqa: PLC0415 - as above
+    from matplotlib.figure import Figure  # noqa: PLC0415 - a table is shown without matplotlib
 
     figure = Figure(figsize=(4.2 * columns + 0.6, 3.8), layout="constrained")
     row = figure.subplots(1, columns, squeeze=False)[0]

@@ -64,8 +64,7 @@ def behind(
     variances = {candidate: _variance(values, distances[candidate]) for candidate, values in apart.items()}
     typical, shared = median(variances.values()), SHARED if len(apart) >= FEWEST_RIVALS else 0
     share = level / (max(1, len(looks(seeds))) * len(apart))
-    # Imported here: it is not needed to draw a table.
-    from scipy.special import stdtrit  # noqa: PLC0415
+    from scipy.special import stdtrit  # noqa: PLC0415 - a table is drawn without it
 
     critical = float(stdtrit(n - 1 + shared, 1 - share))
     gone = {}
