@@ -102,21 +102,20 @@ def run_here(prepared):
     return recording.store
 
 
-def children():
-    """The processes of this Ray."""
+def children(ask):
+    """The processes of this Ray that have not ended, each with what it answers."""
     import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
 
-    return psutil.Process().children(recursive=True)
+    for child in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # so it says also when only its exit status is left
+            yield child, ask(child)
 
 
 def workers():
     """The processes of this Ray in which trials run."""
-    import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
-
-    for child in children():
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if child.name().startswith("ray::TrialActor"):
-                yield child
+    return (
+        child for child, name in children(lambda child: child.name()) if name.startswith("ray::TrialActor")
+    )
 
 
 def test_a_sweep_on_ray_equals_the_same_in_this_process_bit_for_bit(monkeypatch):
@@ -249,12 +248,12 @@ def test_short_trials_run_side_by_side_though_the_second_process_starts_slowly(t
 
 
 def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
-    import psutil  # noqa: PLC0415 - see above
+    import psutil  # noqa: PLC0415 - comes with Ray and can be imported once Ray is
 
     listening = [
         connection.laddr.ip
-        for process in children()
-        for connection in process.net_connections("inet")
+        for _, connections in children(lambda child: child.net_connections("inet"))
+        for connection in connections
         if connection.status == psutil.CONN_LISTEN
     ]
     assert len(listening) >= 4
@@ -262,7 +261,7 @@ def test_every_port_of_a_local_ray_is_reachable_from_this_machine_only():
 
 
 def test_a_local_ray_runs_nothing_that_only_looks_for_what_is_never_there():
-    commands = [" ".join(process.cmdline()) for process in children()]
+    commands = [" ".join(command) for _, command in children(lambda child: child.cmdline())]
     assert any("gcs_server" in command for command in commands)
     for name in ("dashboard/dashboard.py", "autoscaler/_private/monitor.py", "log_monitor.py"):
         assert not any(name in command for command in commands), name
