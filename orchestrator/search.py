@@ -206,7 +206,7 @@ def _raced(some: Sequence[int], seeds: Sequence[int], found: Findings, level: fl
 
 def _drawn(study: Study, settings: TuneSettings) -> list[Hyperparameters]:
     """Configurations drawn at random, each once."""
-    import optuna  # noqa: PLC0415 - it takes 0.2 s, and a run without a search needs none of it
+    import optuna  # noqa: PLC0415 - an ordinary sweep is run and shown without Optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     draws = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=_seed(study, settings)))
@@ -219,7 +219,7 @@ def _drawn(study: Study, settings: TuneSettings) -> list[Hyperparameters]:
 
 def _proposed(study: Study, settings: TuneSettings, seeds: Sequence[int], found: Findings) -> Search:
     """Configurations proposed by a tree-structured Parzen estimator (Bergstra et al. 2011), in rounds."""
-    import optuna  # noqa: PLC0415 - it takes 0.2 s, and other searches need none of it
+    import optuna  # noqa: PLC0415 - an ordinary sweep is run and shown without Optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     sampler = optuna.samplers.TPESampler(seed=_seed(study, settings))
@@ -260,7 +260,7 @@ def _distributions(spaces: Mapping[str, Space]) -> dict[str, BaseDistribution]:
 
 def distribution(space: Space) -> BaseDistribution:
     """The space as Optuna has it; a choice by its number, since Optuna takes no lists to choose from."""
-    from optuna.distributions import (  # noqa: PLC0415 - they take 0.2 s, which a run without a search need not
+    from optuna.distributions import (  # noqa: PLC0415 - an ordinary sweep is run and shown without Optuna
         CategoricalDistribution,
         FloatDistribution,
         IntDistribution,
