@@ -25,6 +25,8 @@ verify: $(VENV)/installed-dev  ## What takes long: the published numbers and the
 	$(BIN)/python benchmarks/efficiency.py
 	$(BIN)/python benchmarks/trial_overhead.py
 	$(BIN)/python benchmarks/scale.py
+	$(BIN)/python benchmarks/aggregate.py
+	$(BIN)/python benchmarks/coverage.py
 	$(BIN)/python benchmarks/chaos.py
 
 clean:

@@ -29,13 +29,63 @@ app = typer.Typer(
 
 OK, SOME_FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
+
+def _specs(incomplete: str) -> list[tuple[str, str]]:
+    from orchestrator.completion import specs
+
+    return list(specs(incomplete))
+
+
+def _runs(incomplete: str) -> list[tuple[str, str]]:
+    from orchestrator.completion import runs
+
+    return list(runs(incomplete))
+
+
+def _methods(ctx: typer.Context, incomplete: str) -> list[str]:
+    from orchestrator.completion import methods
+
+    return methods(_run_so_far(ctx), incomplete)
+
+
+def _scenarios(ctx: typer.Context, incomplete: str) -> list[str]:
+    from orchestrator.completion import scenarios
+
+    return scenarios(_run_so_far(ctx), incomplete)
+
+
+def _run_so_far(ctx: typer.Context) -> str | None:
+    """The run that the command line names, also before the option that is being completed has its value."""
+    return ctx.params.get("run_folder") or next(iter(ctx.args), None)
+
+
+def _metrics(incomplete: str) -> list[str]:
+    from orchestrator.completion import metrics
+
+    return metrics(incomplete)
+
+
+def _orders(incomplete: str) -> list[str]:
+    from orchestrator.completion import orders
+
+    return orders(incomplete)
+
+
 SpecArgument = Annotated[
     str,
-    typer.Argument(metavar="SPEC", help="A sweep's YAML file, or the name of a shipped one (clsweep list)."),
+    typer.Argument(
+        metavar="SPEC",
+        help="A sweep's YAML file, or the name of a shipped one (clsweep list).",
+        autocompletion=_specs,
+    ),
 ]
 RunArgument = Annotated[
     str,
-    typer.Argument(metavar="RUN", help="A run's folder, such as runs/quickstart or s3://bucket/quickstart."),
+    typer.Argument(
+        metavar="RUN",
+        help="A run's folder, such as runs/quickstart or s3://bucket/quickstart.",
+        autocompletion=_runs,
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,
@@ -76,8 +126,28 @@ PatienceOption = Annotated[
 ]
 
 
+ScenarioOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--scenario", metavar="SCENARIO", help="Only this scenario, not all.", autocompletion=_scenarios
+    ),
+]
+MetricOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--metric", metavar="METRIC", help="Only this metric, not the usual ones.", autocompletion=_metrics
+    ),
+]
+LevelOption = Annotated[
+    float, typer.Option(metavar="LEVEL", min=0.5, max=0.9999, help="Level of the two-sided intervals.")
+]
+AllOption = Annotated[
+    bool, typer.Option("--all", help="Also trials of earlier settings of this sweep, not in its spec now.")
+]
+
+
 class Format(StrEnum):
-    """How `show` writes the summary."""
+    """How `show` writes what it shows."""
 
     table = "table"
     markdown = "markdown"
@@ -210,8 +280,9 @@ def plan(
     from orchestrator.estimate import estimate
     from orchestrator.planning import plan_table
     from orchestrator.recording import missing
-    from orchestrator.showing import damage
+    from orchestrator.showing import damage, shown
     from orchestrator.staleness import stale
+    from results.comparison_tables import planned_power
     from results.store import StoreError
 
     store = _store(storage, prepared.spec.name)
@@ -225,7 +296,9 @@ def plan(
     todo = missing(prepared.plan.trials, statuses)
     expected = estimate(todo, prepared.data, prepared.streams, timings)
     not_planned = stale(timings, prepared.plan.trials)
-    Console().print(plan_table(prepared.plan, statuses, todo, expected, not_planned))
+    seen = shown(store, metrics=["acc"]).sweep.families(["acc"]) if statuses else []
+    power = planned_power(len(prepared.spec.seeds), seen)
+    Console().print(plan_table(prepared.plan, statuses, todo, expected, not_planned, power))
     for note in damage(store):
         print(note)
 
@@ -234,12 +307,14 @@ def _plan_tuning(prepared: Prepared, store: Store) -> None:
     """Show what a sweep that is tuned would run."""
     from rich.console import Console
 
+    from orchestrator.showing import shown
     from orchestrator.tuning import tuned_sweep
     from orchestrator.tuning_plan import tuning_plan
     from results.store import StoreError
 
     try:
-        Console().print(tuning_plan(prepared, tuned_sweep(prepared, store), store))
+        seen = shown(store, metrics=["acc"]).sweep.families(["acc"]) if store.spec() else []
+        Console().print(tuning_plan(prepared, tuned_sweep(prepared, store), store, seen))
     except StoreError as error:
         _fail(str(error), WRONG_REQUEST)
 
@@ -262,41 +337,105 @@ def show(
             "--response", help="Print what a search tried: configurations, response curves, importance."
         ),
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="How to write the summary.")] = Format.table,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Print paired differences between methods, with their tests.")
+    ] = False,
+    power: Annotated[
+        bool,
+        typer.Option(
+            "--power", help="Print what differences the seeds can show, and how many seeds would show more."
+        ),
+    ] = False,
+    across: Annotated[
+        bool, typer.Option("--across", help="Print methods over all scenarios, on chance-normalised scores.")
+    ] = False,
+    spread: Annotated[
+        bool,
+        typer.Option("--spread", help="Print median, interquartile mean and ends of the seeds, and BCa."),
+    ] = False,
+    plot: Annotated[
+        bool, typer.Option("--plot", help="Draw final metrics and forgetting curves in the terminal.")
+    ] = False,
+    scenarios: ScenarioOption = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--method", metavar="METHOD", help="Show this method or line, not all.", autocompletion=_methods
+        ),
+    ] = None,
+    metrics: MetricOption = None,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ORDER",
+            help="Order lines by a metric (best first), method, n or train_s.",
+            autocompletion=_orders,
+        ),
+    ] = None,
+    baseline: Annotated[
+        str | None,
+        typer.Option(
+            metavar="METHOD",
+            help="Compare all others with this method or line, not all with all.",
+            autocompletion=_methods,
+        ),
+    ] = None,
+    named: Annotated[
+        list[str] | None,
+        typer.Option("--cell", metavar="LINE", help="Let this line of a grid stand for its method."),
+    ] = None,
+    level: LevelOption = 0.95,
+    margin: Annotated[
+        float,
+        typer.Option(metavar="X", min=0, max=1, help="The difference that seeds should show."),
+    ] = 0.02,
+    form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the screen."),
     ] = None,
-    everything: Annotated[
-        bool,
-        typer.Option("--all", help="Also trials of earlier settings of this sweep, not in its spec now."),
-    ] = False,
+    everything: AllOption = False,
 ) -> None:
-    """Print a run's tables: per scenario a line per cell, mean ± 95 % half-width over seeds."""
+    """Print a run's tables: per scenario a line per cell, mean ± half-width over seeds, the best marked."""
     from orchestrator.printing import print_tables
     from orchestrator.showing import NoSearch, NoTransfer
+    from orchestrator.views import ALONE, ON_SCREEN, Request
+    from results.families import NoSuchCell
     from results.store import StoreError, open_run
 
     if form is Format.parquet and output is None:
         _refuse("--format parquet is not for the screen; name a file with --output FILE")
-    alone = [option for option, given in (("--transfer", transfer), ("--response", response)) if given]
-    for option, given in (("--matrix", matrix), ("--tasks", tasks), ("--response", response)):
-        if given and form is not Format.table:
-            _refuse(f"{option} is part of the table; it does not go with --format {form}")
-        if given and alone and alone[0] != option:
-            _refuse(f"{alone[0]} is printed alone; it does not go with {option}")
+    given = dict(zip(ALONE, (transfer, response, compare, power, across, spread, plot), strict=True))
+    alone = [name for name, is_given in given.items() if is_given]
+    if len(alone) > 1:
+        _refuse(f"--{alone[0]} is printed alone; it does not go with --{alone[1]}")
+    for name, is_given in {**given, "matrix": matrix, "tasks": tasks}.items():
+        if is_given and form is not Format.table and name in {*ON_SCREEN, "matrix", "tasks"}:
+            _refuse(f"--{name} is part of the table; it does not go with --format {form}")
+        if is_given and alone and name not in alone:
+            _refuse(f"--{alone[0]} is printed alone; it does not go with --{name}")
+    what = alone[0] if alone else "summary"
+    if baseline is not None and what not in {"compare", "power"}:
+        _refuse("--baseline says what to compare with; it goes with --compare and --power")
+    request = Request(
+        what=what,
+        form=form,
+        output=output,
+        matrix=matrix,
+        tasks=tasks,
+        everything=everything,
+        scenarios=scenarios or (),
+        methods=methods or (),
+        metrics=metrics or (),
+        by=by,
+        baseline=baseline,
+        named=named or (),
+        level=level,
+        margin=margin,
+    )
     try:
-        print_tables(
-            open_run(run_folder),
-            form,
-            matrix=matrix,
-            tasks=tasks,
-            transfer=transfer,
-            response=response,
-            output=output,
-            everything=everything,
-        )
-    except (StoreError, NoTransfer, NoSearch) as error:
+        print_tables(open_run(run_folder), request)
+    except (StoreError, NoTransfer, NoSearch, NoSuchCell) as error:
         _fail(str(error), WRONG_REQUEST)
     except OSError as error:
         if output is None:
@@ -311,24 +450,31 @@ def plot(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go (else RUN/plots)."),
     ] = None,
+    level: LevelOption = 0.95,
+    everything: AllOption = False,
 ) -> None:
-    """Draw what a search found, as PNG and SVG: response curves, and stability against plasticity."""
-    from orchestrator.plotting import plotted
-    from orchestrator.showing import NoSearch
+    """Draw a run as PNG and SVG: matrices, forgetting curves, metrics, differences, what a search found."""
+    from orchestrator.plotting import NotDrawn, NothingToDraw, plotted
     from results.store import StoreError, open_run
 
     try:
         store = open_run(run_folder)
-        if output is None and not store.root.is_local:
-            _refuse("the run is not on this machine's disk; say where the pictures go with --output DIR")
-        for path in plotted(store, output or Path(store.root.path) / "plots"):
-            print(path)
-    except (StoreError, NoSearch) as error:
+        folder = _output_folder(store, output, "plots", "the pictures")
+        for path in plotted(store, folder, everything=everything, level=level):
+            print(path, file=sys.stderr if isinstance(path, NotDrawn) else sys.stdout)
+    except (StoreError, NothingToDraw) as error:
         _fail(str(error), WRONG_REQUEST)
     except BrokenPipeError:  # nobody reads the names of the files any more
         raise
     except OSError as error:
         _fail(f"cannot write {error.filename or output}: {error.strerror or error}", WRONG_REQUEST)
+
+
+def _output_folder(store: Store, output: Path | None, name: str, what: str) -> Path:
+    """Where *what* is written: as asked for, or into the folder *name* of the run."""
+    if output is None and not store.root.is_local:
+        _refuse(f"the run is not on this machine's disk; say where {what} go with --output")
+    return output or Path(store.root.path) / name
 
 
 @app.command()
@@ -373,10 +519,7 @@ def gate(
     champion: Annotated[
         str, typer.Argument(metavar="CHAMPION", help="The run that has what would be replaced.")
     ],
-    scenarios: Annotated[
-        list[str] | None,
-        typer.Option("--scenario", metavar="SCENARIO", help="Compare in this scenario, not in all."),
-    ] = None,
+    scenarios: ScenarioOption = None,
     challenger_cell: Annotated[
         str | None,
         typer.Option(metavar="CELL", help="The challenger's line in a table, such as 'ewc lambda=100'."),
@@ -393,9 +536,7 @@ def gate(
     max_bwt_drop: Annotated[
         float, typer.Option(metavar="X", min=-1, max=1, help="BWT may drop by less than this.")
     ] = 0.03,
-    level: Annotated[
-        float, typer.Option(metavar="LEVEL", min=0.5, max=0.9999, help="Level of the two-sided intervals.")
-    ] = 0.95,
+    level: LevelOption = 0.95,
 ) -> None:
     """Say whether one run may replace another: exit code 0 if it surely does well enough, else 1."""
     from rich.console import Console
@@ -407,7 +548,7 @@ def gate(
 
     try:
         stores = [open_run(challenger), open_run(champion)]
-        cells = [shown(store).cells for store in stores]
+        cells = [shown(store).sweep.cells for store in stores]
         ours, theirs = ((store.root.files, store.root.path) for store in stores)
         if ours == theirs:  # a cell is known to be on both sides by being the same object
             cells[1] = cells[0]

@@ -86,7 +86,7 @@ def main() -> int:
     command += ["--data-dir", str(arguments.data_dir)] if arguments.data_dir else []
     subprocess.run(command, check=True)
     try:
-        cells = by_method(shown(open_run(Path("runs") / name)).cells)
+        cells = by_method(shown(open_run(Path("runs") / name)).sweep.cells)
     except ValueError as error:
         parser.error(str(error))
     wrong = orders(cells) if arguments.data == "fashion-mnist" else differences(cells)

@@ -36,7 +36,7 @@ def main() -> int:
     data_dir = parser.parse_args().data_dir
     command = [sys.executable, "-m", "cli", "run", "fashion-mnist", "--storage", str(RUN.parent)]
     subprocess.run(command + (["--data-dir", str(data_dir)] if data_dir else []), check=True)
-    cells = {cell.label: cell for cell in shown(open_run(RUN)).cells}
+    cells = {cell.label: cell for cell in shown(open_run(RUN)).sweep.cells}
     table = Table(title="class-il/split-fashion-mnist: mean ± 95 % half-width")
     for column in ("method", "n", "ACC", "BWT", "plain PyTorch", "Avalanche", "accepted", ""):
         table.add_column(column, justify="left" if column == "method" else "right")

@@ -34,7 +34,7 @@ def picture(run: Path) -> str:
         record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="truecolor"
     )
     console.print(Text.assemble(("$ ", "dim"), f"clsweep run {run.name}"), end="\n\n")
-    tables = summary_tables(shown(store).cells, width=WIDTH)
+    tables = summary_tables(shown(store).sweep.cells, width=WIDTH)
     for position, table in enumerate(tables):
         console.print(*([""] if position else []), table, sep="\n")
     svg = console.export_svg(title="clsweep", unique_id="clsweep")

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import math
-import platform
 import socket
 import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +16,7 @@ from cl.datasets import Dataset
 from cl.learner import Diverged
 from cl.training import TaskReport
 from orchestrator.checkpoints import Checkpoints
+from orchestrator.environment import cpu_model, gpu_model, packages
 from orchestrator.trial import Progress, course_of
 from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, diagnostic_columns
 from sweeps.trials import Trial
@@ -33,7 +32,8 @@ class Outcome:
         status: ``running``, ``complete``, ``failed`` or ``diverged``.
         cause: in one line, why it failed or diverged.
         error: the whole traceback of a failure.
-        host, cpu_model: where it ran.
+        host, cpu_model, gpu_model: where it ran; without a GPU, or where it is unknown, `gpu_model` is None.
+        packages: with what, versions by name as a JSON object.
         peak_memory_bytes: largest resident memory of the process during the trial, None where unknown.
         checkpoint: whether something is saved from which it can go on.
         trouble: why the last checkpoint could not be written.
@@ -45,6 +45,8 @@ class Outcome:
     error: str | None = None
     host: str = ""
     cpu_model: str = ""
+    gpu_model: str | None = None
+    packages: str = "{}"
     peak_memory_bytes: int | None = None
     checkpoint: bool = False
     trouble: str | None = None
@@ -87,21 +89,25 @@ def outcomes_of(
             report = last.reports[-1]
             diagnostic_columns(report.diagnostics)  # a method's slip fails its trial here, not the driver
             if report.task >= 0:
-                yield _outcome(last, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)
+                yield _outcome(trial, last, COMPLETE if report.task == report.n_tasks - 1 else RUNNING)
     except Diverged as result:
-        yield _outcome(last, DIVERGED, str(result))
+        yield _outcome(trial, last, DIVERGED, str(result))
     except Exception as error:  # noqa: BLE001 - whatever a method raises is recorded as the trial's failure
-        yield _outcome(last, FAILED, _cause(error), traceback.format_exc())
+        yield _outcome(trial, last, FAILED, _cause(error), traceback.format_exc())
 
 
-def _outcome(last: Progress, status: str, cause: str | None = None, error: str | None = None) -> Outcome:
+def _outcome(
+    trial: Trial, last: Progress, status: str, cause: str | None = None, error: str | None = None
+) -> Outcome:
     return Outcome(
         last.reports,
         status,
         cause,
         error,
         host=socket.gethostname(),
-        cpu_model=_cpu_model(),
+        cpu_model=cpu_model(),
+        gpu_model=gpu_model(trial.resources.device_type),
+        packages=packages(),
         peak_memory_bytes=_peak_memory_bytes(),
         checkpoint=last.checkpoint,
         trouble=last.trouble,
@@ -111,16 +117,6 @@ def _outcome(last: Progress, status: str, cause: str | None = None, error: str |
 def _cause(error: Exception) -> str:
     first = str(error).strip().split("\n")[0]
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
-
-
-@cache
-def _cpu_model() -> str:
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _reset_peak_memory() -> None:

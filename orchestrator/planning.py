@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -23,6 +23,7 @@ def plan_table(
     todo: Sequence[Trial],
     expected: Estimate,
     stale: Sequence[Stale] = (),
+    power: Iterable[str] = (),
 ) -> RenderableType:
     """Draw *plan*: of each scenario and method the trials planned, done before, new, and to run again.
 
@@ -32,6 +33,7 @@ def plan_table(
         todo: what is to run of the plan.
         expected: how long that should take.
         stale: the trials in the run's folder that are not planned.
+        power: what differences the planned seeds can show.
     """
     names = names_of(plan.trials)
     rows = {trial.id: (names[trial.id][0], trial.method) for trial in plan.trials}
@@ -54,7 +56,7 @@ def plan_table(
         shown = "" if scenario == last else scenario
         table.add_row(shown, method, *(str(count[scenario, method]) for count in counts.values()))
         last = scenario
-    lines = [*_notes(plan, todo, expected, repeated=len(again)), *_stale(stale)]
+    lines = [*_notes(plan, todo, expected, repeated=len(again)), *power, *_stale(stale)]
     return Group(table, Text("\n".join(["", *lines])))
 
 

@@ -2,29 +2,50 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrator.showing import NoSearch, shown
+from orchestrator.showing import shown
 from results import plots
 from results.store import Store
 
 
-def plotted(store: Store, folder: Path) -> Iterator[Path]:
-    """Draw what the run in *store* searched into *folder*; yield each file once it is there.
+class NothingToDraw(Exception):  # noqa: N818 - reads as what happened
+    """A run has no picture yet; ``str(error)`` says so."""
+
+
+@dataclass(frozen=True)
+class NotDrawn:
+    """A picture that a run does not support; ``str`` of it is a line for people."""
+
+    picture: str
+    reason: str
+
+    def __str__(self) -> str:
+        """Which picture, and why."""
+        return f"not drawn: {self.picture}: {self.reason}"
+
+
+def plotted(
+    store: Store, folder: Path, *, everything: bool = False, level: float = 0.95
+) -> Iterator[Path | NotDrawn]:
+    """Draw everything that the run in *store* supports into *folder*; yield each file once it is there.
+
+    What it does not support is yielded as `NotDrawn`. *everything* adds the trials of earlier settings,
+    *level* is that of the intervals.
 
     Raises:
-        NoSearch: nothing was searched.
+        NothingToDraw: no trial is complete and nothing was searched.
         StoreError: the run cannot be read.
         OSError: a file cannot be written.
     """
-    studies = [study for study in shown(store).studies if study.ranges and study.configurations]
-    if not studies:
-        raise NoSearch(f"{store.root}: nothing was searched, so there is nothing to draw")
-    for study in studies:
-        name = re.sub(r"[^A-Za-z0-9.-]+", "-", f"{study.scenario}-{study.method}")
-        for hyperparameter in study.ranges:
-            figure = plots.response_figure(study, hyperparameter)
-            yield from plots.save(figure, folder, f"response-{name}-{hyperparameter}")
-        yield from plots.save(plots.stability_figure(study), folder, f"stability-plasticity-{name}")
+    run = shown(store, everything=everything, level=level)
+    found = plots.pictures(run.sweep, run.studies)
+    if not any(picture.draw for picture in found):
+        raise NothingToDraw(f"{store.root}: no trial is complete, so there is nothing to draw")
+    for picture in found:
+        if picture.draw is None:
+            yield NotDrawn(picture.name, picture.reason)
+        else:
+            yield from plots.save(picture.draw(), folder, picture.name)

@@ -1,20 +1,20 @@
-"""What `clsweep run` and `clsweep show` print: the head of a sweep, and its tables in every format."""
+"""What `clsweep run` and `clsweep show` print: the head of a sweep, and its pages in every format."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow.parquet as pq
 from rich.console import Console, RenderableType
 
-from cl.metrics import METRICS
 from orchestrator.quiet import ray_log
-from orchestrator.showing import printed, responses, shown, transfer_of
-from results import tables, transfer_tables
+from orchestrator.showing import shown
+from orchestrator.views import Request, needed, page
+from results.layout import csv_text
 from results.store import Store
 from sweeps.tuning import how
 
@@ -49,44 +49,29 @@ def head_of_tuning(prepared: Prepared, sweep: TunedSweep, store: Store, *, local
         yield f"Ray's own messages go to {ray_log(store.root)}"
 
 
-def print_tables(
-    store: Store,
-    form: str = "table",
-    *,
-    matrix: bool = False,
-    tasks: bool = False,
-    transfer: bool = False,
-    response: bool = False,
-    output: Path | None = None,
-    everything: bool = False,
-) -> None:
-    """Print a run, or write it to the file *output*, as *form*: table, markdown, csv or parquet.
+def print_tables(store: Store, request: Request = Request()) -> None:  # noqa: B008 - frozen, so sharing is safe
+    """Print a run, or write it to the request's file.
 
     Raises:
-        NoTransfer, NoSearch: *transfer* or *response* alone is asked for and there is none.
+        NoTransfer, NoSearch: forward transfer or responses are asked for and there are none.
+        NoSuchCell: a scenario, method, metric or order that is named does not exist.
         StoreError: the run cannot be read.
-        OSError: *output* cannot be written.
+        OSError: the file cannot be written.
     """
-    metrics = tuple(METRICS) if form in {"csv", "parquet"} else tables.HEADLINE
-    run = shown(store, everything=everything, metrics=metrics)
-    rows: Sequence[Any] = transfer_of(run) if transfer else run.cells
-    writer = transfer_tables if transfer else tables
-    if form == "parquet" and output is not None:
-        pq.write_table(writer.to_arrow(rows), output)
+    run = shown(store, everything=request.everything, metrics=needed(request), level=request.level)
+    view = page(run, request)
+    if request.form == "parquet" and request.output is not None:
+        pq.write_table(view.arrow(), request.output)
     else:
-        with _console(output) as console:
-            if form == "markdown":
-                console.out(writer.to_markdown(rows), highlight=False)
-            elif form == "csv":
-                console.out(writer.to_csv(rows), highlight=False, end="")
-            elif response:
-                _print_parts(console, responses(run, width=console.width))
-            elif transfer:
-                _print_parts(console, transfer_tables.transfer_tables(rows, width=console.width))
+        with _console(request.output) as console:
+            if request.form == "markdown":
+                console.out(view.markdown(), highlight=False)
+            elif request.form == "csv":
+                console.out(csv_text(view.arrow()), highlight=False, end="")
             else:
-                _print_parts(console, printed(run, width=console.width, matrix=matrix, tasks=tasks))
+                _print_parts(console, view.parts(console.width))
     for note in run.notes:
-        print(note, file=sys.stdout if form == "table" else sys.stderr)
+        print(note, file=sys.stdout if request.form == "table" else sys.stderr)
 
 
 def _print_parts(console: Console, parts: Iterable[RenderableType]) -> None:

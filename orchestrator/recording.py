@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import platform
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Protocol
 
 from orchestrator.checkpoints import Checkpoints
+from orchestrator.environment import version
 from orchestrator.identity import ScenarioKey, StreamFacts, columns_of, scenario_key
 from orchestrator.outcome import Outcome
 from orchestrator.writing import Writer
@@ -78,6 +79,7 @@ class Recorder:
         in_process: the trials run in this process, without Ray.
         before: what earlier runs left, by trial id.
         checkpoints: those of a trial that is complete or diverged are removed.
+        command: what the rows of all trials say of the command that runs them.
     """
 
     store: Store
@@ -88,6 +90,7 @@ class Recorder:
     in_process: bool = False
     before: Mapping[str, Before] = field(default_factory=dict)
     checkpoints: Checkpoints | None = None
+    command: Mapping[str, Any] = field(default_factory=dict)
     provenance: Callable[[Trial], Mapping[str, Any]] = lambda _: {}
     """How the hyperparameters of a trial were chosen, as columns of the trials table."""
     failed: int = 0
@@ -179,6 +182,7 @@ class Recorder:
             _identity(state.trial, self.sweep)
             | dict(self.provenance(state.trial))
             | _PROVENANCE
+            | dict(self.command)
             | ({"ray_version": None} if self.in_process else {})
             | {"n_tasks": self.streams[scenario_key(state.trial)].n_tasks, "status": state.status}
             | {"chance": self.streams[scenario_key(state.trial)].chance}
@@ -211,6 +215,8 @@ def _ending(state: _State) -> dict[str, Any]:
         "error": outcome.error,
         "host": outcome.host,
         "cpu_model": outcome.cpu_model,
+        "gpu_model": outcome.gpu_model,
+        "packages": json.loads(outcome.packages) or None,
         "peak_memory_bytes": outcome.peak_memory_bytes,
     }
 
@@ -258,18 +264,11 @@ def _task_rows(trial: Trial, outcome: Outcome) -> Iterator[dict[str, Any]]:
             )
 
 
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
 _PROVENANCE: dict[str, Any] = {
-    "clsweep_version": _version("clsweep"),
+    "clsweep_version": version("clsweep"),
     "python_version": platform.python_version(),
-    "torch_version": _version("torch"),
-    "ray_version": _version("ray"),
+    "torch_version": version("torch"),
+    "ray_version": version("ray"),
 }
 
 

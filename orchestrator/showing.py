@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from rich.console import RenderableType
 
 from cl.metrics import METRICS
-from cl.registry import METHODS
 from orchestrator.course import Course
 from orchestrator.identity import of_spec
 from orchestrator.tuned import Tuned, tuned, tuned_studies
 from results import tables
-from results.arrays import string
 from results.notes import causes
 from results.records import records
-from results.schema import COMPLETE
 from results.store import SPEC, Store
-from results.summary import CellSummary, summarise
+from results.summary import summarise
+from results.sweep import FRESH, JOINT, Sweep, reporting, with_rows
 from results.task_tables import cost_tables, task_tables
 from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
 from results.transfer_tables import transfer_tables
@@ -29,9 +26,6 @@ from results.tuned import TunedStudy
 from results.tuned_tables import RESPONSES, configuration_tables, importance_lines, winner_tables
 from sweeps.problems import SpecError
 from sweeps.spec import Spec, recorded_spec
-
-(_REFERENCE,) = (name for name, entry in METHODS.items() if entry.cumulative)
-_FRESH = tuple(name for name, entry in METHODS.items() if entry.fresh)
 
 
 class NoTransfer(Exception):  # noqa: N818 - reads as what happened
@@ -44,14 +38,9 @@ class NoSearch(Exception):  # noqa: N818 - reads as what happened
 
 @dataclass(frozen=True, eq=False)
 class Shown:
-    """The cells of a run, the rows behind them, and what else there is to say."""
+    """What a run shows, and what else there is to say."""
 
-    store: Store
-    cells: list[CellSummary]
-    trials: pa.Table
-    """The rows of the trials table that are shown."""
-    accuracy: pa.Table
-    """Those of the accuracy table, shown or not."""
+    sweep: Sweep
     remarks: tuple[str, ...]
     studies: tuple[TunedStudy, ...] = ()
     """What the searches of a tuned run came to."""
@@ -61,21 +50,30 @@ class Shown:
     @property
     def notes(self) -> tuple[str, ...]:
         """The remarks, and the parts that could not be read so far."""
-        return (*self.remarks, *damage(self.store))
+        return (*self.remarks, *damage(self.sweep.store))
 
 
-def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tuple(METRICS)) -> Shown:
-    """Summarise *metrics* of the trials that the run's spec plans now.
+def shown(
+    store: Store,
+    *,
+    everything: bool = False,
+    metrics: Sequence[str] = tuple(METRICS),
+    level: float = 0.95,
+) -> Shown:
+    """Summarise *metrics* of the trials that the run's spec plans now, with intervals at *level*.
 
     *everything* adds the trials of earlier settings.
+
+    Raises:
+        StoreError: the run cannot be read.
     """
     accuracy = store.accuracy()
-    trials = _with_rows(store.trials(), accuracy)
+    trials = with_rows(store.trials(), accuracy)
     spec, notes = _spec_of(store)
     current, to_come, searches = _own(trials, accuracy, spec)
     if everything:
-        current = _reporting(trials)
-    if hidden := len(_reporting(trials)) - len(current):
+        current = reporting(trials)
+    if hidden := len(reporting(trials)) - len(current):
         notes.append(
             "1 trial of earlier settings is not shown; --all shows it."
             if hidden == 1
@@ -84,21 +82,18 @@ def shown(store: Store, *, everything: bool = False, metrics: Sequence[str] = tu
     cells = summarise(
         current,
         accuracy,
+        level=level,
         metrics=metrics,
         scenarios=spec.scenario_labels if spec else (),
         methods=spec.method_names if spec else (),
         not_started=to_come,
-        reference=_REFERENCE,
-        fresh=_FRESH,
+        reference=JOINT,
+        fresh=FRESH,
     )
     found = tuned_studies(searches) if searches else []
     courses = searches.courses if searches else ()
-    return Shown(store, cells, current, accuracy, tuple(notes), tuple(found), tuple(courses))
-
-
-def _reporting(trials: pa.Table) -> pa.Table:
-    """Those that do not search, and so have test rows."""
-    return trials.filter(pc.not_equal(pc.fill_null(trials["scored_on"], string("test")), string("val")))
+    sweep = Sweep(store, current, accuracy, cells, level=level)
+    return Shown(sweep, tuple(notes), tuple(found), tuple(courses))
 
 
 def _own(
@@ -113,21 +108,32 @@ def _own(
     return run.reports, run.reports_to_come, run
 
 
-def printed(run: Shown, *, width: int, matrix: bool = False, tasks: bool = False) -> Iterator[RenderableType]:
+def printed(
+    run: Shown,
+    *,
+    width: int,
+    metrics: Sequence[str] = tables.HEADLINE,
+    best: tables.Best = tables.NOBODY,
+    remarks: Sequence[str] = (),
+    matrix: bool = False,
+    tasks: bool = False,
+) -> Iterator[RenderableType]:
     """Everything that `clsweep show` prints of a run, one after the other; text is printed as it is."""
     yield from winner_tables(run.studies, width=width)
-    yield from tables.summary_tables(run.cells, width=width)
-    if not run.cells:
+    yield from tables.summary_tables(
+        run.sweep.cells, metrics=metrics, best=best, remarks=remarks, width=width
+    )
+    if not run.sweep.cells:
         yield "no trials yet"
-    if failures := causes(run.trials):
-        yield "\n".join([*failures, f"tracebacks: column error of {run.store.root}/trials"])
+    if failures := causes(run.sweep.trials):
+        yield "\n".join([*failures, f"tracebacks: column error of {run.sweep.store.root}/trials"])
     if rows := _transfer(run):
         yield ""
         yield from transfer_tables(rows, width=width)
     if matrix:
-        yield from ("\n" + tables.matrix_text(cell) for cell in run.cells if cell.n)
+        yield from ("\n" + tables.matrix_text(cell) for cell in run.sweep.cells if cell.n)
     if tasks:
-        found = records(run.cells, run.trials, run.store.tasks())
+        found = records(run.sweep.cells, run.sweep.trials, run.sweep.tasks)
         for table in (*cost_tables(found, width=width), *task_tables(found, width=width)):
             yield from ("", table)
 
@@ -140,7 +146,9 @@ def responses(run: Shown, *, width: int) -> Iterator[RenderableType]:
     """
     studies = [study for study in run.studies if study.ranges and study.configurations]
     if not studies:
-        raise NoSearch(f"{run.store.root}: nothing was searched; clsweep tune runs a spec that says how")
+        raise NoSearch(
+            f"{run.sweep.store.root}: nothing was searched; clsweep tune runs a spec that says how"
+        )
     from orchestrator.importance import importance  # noqa: PLC0415 - tables are shown without Optuna
     from results.terminal import response_text  # noqa: PLC0415 - tables are shown without plotext
 
@@ -169,24 +177,18 @@ def transfer_of(run: Shown) -> list[Transfer]:
     if not rows:
         reason = (
             "needs at least two tasks"
-            if has_reference(run.cells)
+            if has_reference(run.sweep.cells)
             else f"is measured against the method {REFERENCE}, of which no trial is complete; "
             f"add {REFERENCE} to the methods of the spec and run it again"
         )
-        raise NoTransfer(f"{run.store.root}: forward transfer {reason}")
+        raise NoTransfer(f"{run.sweep.store.root}: forward transfer {reason}")
     return rows
 
 
 def _transfer(run: Shown) -> list[Transfer]:
-    if not has_reference(run.cells):  # the parts of the tasks need not be read
+    if not has_reference(run.sweep.cells):  # the parts of the tasks need not be read
         return []
-    return forward_transfer(run.cells, run.trials, run.accuracy, run.store.tasks())
-
-
-def _with_rows(trials: pa.Table, accuracy: pa.Table) -> pa.Table:
-    """Without the trials whose accuracy rows are gone though they are complete: the next run repeats them."""
-    measured = pc.is_in(trials["trial_id"], value_set=accuracy["trial_id"].unique())
-    return trials.filter(pc.or_(measured, pc.not_equal(trials["status"], string(COMPLETE))))
+    return forward_transfer(run.sweep.cells, run.sweep.trials, run.sweep.accuracy, run.sweep.tasks)
 
 
 def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:

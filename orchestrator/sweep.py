@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime
 from functools import partial
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,20 +16,22 @@ from rich.console import Console
 
 from orchestrator.checkpoints import Checkpoints
 from orchestrator.errors import ResourceError
-from orchestrator.identity import names_of
+from orchestrator.identity import names_of, scenario_key
 from orchestrator.interruption import Interruption, interruptible
 from orchestrator.lease import held
+from orchestrator.live import View, shown
 from orchestrator.local import run_local
 from orchestrator.options import Options
 from orchestrator.pieces import Source
 from orchestrator.preparation import Prepared
-from orchestrator.progress import Progress, View, final_accuracy, shown
+from orchestrator.progress import Progress, final_accuracy
 from orchestrator.provenance import Provenance, by_a_search, by_the_spec, say_so
 from orchestrator.quiet import chatter_to, ray_log
 from orchestrator.recording import Before, Recorder
 from orchestrator.trial import Data
 from orchestrator.tuning import TunedSweep
 from orchestrator.tuning_progress import TuningProgress
+from orchestrator.work_tree import of_the_command
 from orchestrator.writing import Writer
 from results.arrays import string
 from results.matrices import trial_matrices
@@ -71,8 +75,9 @@ def run_sweep(prepared: Prepared, trials: Sequence[Trial], store: Store, options
     rows = store.trials()
     accuracy = store.accuracy()
     known = _accuracy_before(rows, accuracy, prepared.plan, trials)
-    progress = Progress(work, names_of(prepared.plan.trials), known)
     before = _before(rows, accuracy, store.tasks())
+    names = names_of(prepared.plan.trials)
+    progress = Progress(work, names, known, begun=before.keys(), tasks=partial(_n_tasks, prepared))
     provenance = by_the_spec(prepared.spec)
     return _run(prepared, trials, store, progress, options, before=before, provenance=provenance)
 
@@ -89,7 +94,7 @@ def run_tuned(prepared: Prepared, source: TunedSweep, store: Store, options: Opt
         store.write_spec(dump_spec(prepared.spec))
     else:
         before = _before(store.trials(), store.accuracy(), store.tasks())
-        progress = TuningProgress(source)
+        progress = TuningProgress(source, begun=before.keys(), tasks=partial(_n_tasks, prepared))
         failed = _run(prepared, source, store, progress, options, before=before, provenance=provenance)
     with held(store.root, notice=Console().print):
         say_so(store, source.known_trials(), provenance)
@@ -107,6 +112,7 @@ def _run(
     provenance: Provenance,
 ) -> int:
     trials = work if isinstance(work, Sequence) else work.trials
+    command = _command(store.root)
     every_s = options.checkpoint_every_s
     checkpoints = None if every_s is None else Checkpoints(store.root / "checkpoints", every_s)
     writer = Writer(options.patience_s, progress.storage_trouble)
@@ -115,34 +121,50 @@ def _run(
     with (
         interruptible() as interruption,
         held(store.root, on_lost=writer.abandon, notice=Console().print),
-        nullcontext((Console(), run_local))
+        nullcontext((Console(), run_local, None))
         if options.local
-        else _on_ray(trials, store.root, options, checkpoints, writer, interruption) as (console, run),
-        shown(progress, console) as watcher,
+        else _on_ray(trials, store.root, options, checkpoints, writer, interruption) as (
+            console,
+            run,
+            in_use,
+        ),
+        shown(progress, console, in_use) as leave_view,
     ):
-        interruption.last_words = partial(console.show_cursor, True)
+        interruption.last_words = leave_view
         store.write_spec(dump_spec(prepared.spec))
         recorder = Recorder(
             store,
             writer,
             prepared.spec.name,
             prepared.streams,
-            watcher,
+            progress,
             in_process=options.local,
             before=before,
             checkpoints=checkpoints,
+            command=command,
             provenance=provenance,
         )
         try:
             run(work, prepared.data, recorder, checkpoints)
             writer.flush()
         except KeyboardInterrupt:
+            leave_view()
             if undone := writer.leave(within_s=LEAVE_WITHIN_S):
                 console.print(
                     f"warning: the last rows of {undone} trials could not be written; they run again"
                 )
             raise
     return recorder.failed
+
+
+def _command(root: Folder) -> dict[str, Any]:
+    """What the rows of all trials that this command runs into *root* have in common."""
+    started_at, code = datetime.now(UTC), of_the_command(root)
+    return {"driver_started_at": started_at, "git_commit": code.commit, "git_dirty": code.dirty}
+
+
+def _n_tasks(prepared: Prepared, trial: Trial) -> int:
+    return prepared.streams[scenario_key(trial)].n_tasks
 
 
 def _before(rows: pa.Table, accuracy: pa.Table, tasks: pa.Table) -> dict[str, Before]:
@@ -177,9 +199,10 @@ def _on_ray(
     checkpoints: Checkpoints | None,
     writer: Writer,
     interruption: Interruption,
-) -> Iterator[tuple[Console, Run]]:
+) -> Iterator[tuple[Console, Run, Callable[[], str] | None]]:
     # `--local` must not need Ray.
     from orchestrator.cluster import connected  # noqa: PLC0415
+    from orchestrator.live_cluster import in_use  # noqa: PLC0415
     from orchestrator.liveness import watched  # noqa: PLC0415
     from orchestrator.on_ray import run_on_ray  # noqa: PLC0415
 
@@ -187,14 +210,14 @@ def _on_ray(
     with chatter_to(ray_log(root)) as console, connected(trials, options.address, storage) as warnings:
         for warning in warnings:
             console.print(f"warning: {warning}", highlight=False, soft_wrap=True)
-        with watched(partial(_end, console, root, writer)):
-            yield console, partial(run_on_ray, interruption=interruption, retries=options.retries)
+        with watched(partial(_end, console, root, writer, interruption)):
+            yield console, partial(run_on_ray, interruption=interruption, retries=options.retries), in_use
 
 
-def _end(console: Console, root: Folder, writer: Writer, why: str) -> None:
+def _end(console: Console, root: Folder, writer: Writer, interruption: Interruption, why: str) -> None:
     """End this process, whose main thread may hang in a call to Ray that nothing can interrupt."""
     writer.leave(within_s=LEAVE_WITHIN_S)
-    console.show_cursor(True)
+    interruption.last_words()
     console.print(
         f"clsweep: {why}. Everything finished is in {root}; the same command continues.",
         highlight=False,

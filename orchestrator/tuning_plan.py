@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -12,14 +12,21 @@ from orchestrator.durations import duration
 from orchestrator.estimate import Estimate, estimate
 from orchestrator.preparation import Prepared
 from orchestrator.tuning import TunedSweep
+from results.comparison_tables import planned_power
+from results.families import Family
 from results.schema import to_rows
 from results.store import Store
 from sweeps.trials import Trial
 from sweeps.tuning import how
 
 
-def tuning_plan(prepared: Prepared, sweep: TunedSweep, store: Store) -> RenderableType:
-    """Draw what *sweep* would run: a line per study, then how it searches, and how long it takes at most."""
+def tuning_plan(
+    prepared: Prepared, sweep: TunedSweep, store: Store, power: Sequence[Family] = ()
+) -> RenderableType:
+    """Draw what *sweep* would run: a line per study, then how it searches, and how long it takes at most.
+
+    What the seeds that report can show is said by the families in *power*, of what was reported before.
+    """
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("scenario", overflow="fold")
     table.add_column("method", overflow="fold")
@@ -38,12 +45,13 @@ def tuning_plan(prepared: Prepared, sweep: TunedSweep, store: Store) -> Renderab
             str(sweep.done_of(course)),
         )
         last = scenario
-    return Group(table, Text("\n".join(["", *_notes(prepared, sweep, store)])))
+    return Group(table, Text("\n".join(["", *_notes(prepared, sweep, store, power)])))
 
 
-def _notes(prepared: Prepared, sweep: TunedSweep, store: Store) -> Iterator[str]:
+def _notes(prepared: Prepared, sweep: TunedSweep, store: Store, power: Sequence[Family]) -> Iterator[str]:
     assert prepared.spec.tune is not None
     yield how(prepared.spec.tune)
+    yield from planned_power(len(prepared.spec.seeds), power)
     yield from (f"excluded: {each}" for each in prepared.plan.exclusions or ["nothing"])
     yield from (f"warning: {warning}" for warning in prepared.plan.warnings)
     if sweep.finished:

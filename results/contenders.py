@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
+from results.families import REFERENCES
 from results.summary import CellSummary
 
 __all__ = ["NoMatch", "Side", "matched"]
@@ -15,10 +16,6 @@ __all__ = ["NoMatch", "Side", "matched"]
 
 class NoMatch(Exception):  # noqa: N818 - reads as what happened
     """Two runs do not say what to compare; ``str(error)`` is ready to print."""
-
-
-_REFERENCES = {"joint", "scratch"}
-"""What others are measured against; contenders only if they are named."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,7 +119,7 @@ def _cell(side: Side, scenario: _Scenario) -> CellSummary:
     cells = [cell for cell in side.cells if _scenario(cell) == scenario]
     title, option = cells[0].scenario_label, f"--{side.role}-cell"
     if side.cell is None:
-        found = [cell for cell in cells if cell.method not in _REFERENCES]
+        found = [cell for cell in cells if cell.method not in REFERENCES]
     else:
         found = [cell for cell in cells if cell.label == side.cell]
         found = found or [cell for cell in cells if cell.method == side.cell]

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cl.metrics import METRICS, Gate, evaluation_gates
+from results.layout import counted
 from results.statistics import (
     Difference,
     Interval,
@@ -188,10 +189,10 @@ def _made_of(judgement: Judgement, comparison: Comparison) -> str:
         n = f"{estimate.first.n} and {estimate.second.n}"
         return f"challenger - champion, independent samples of {n} seeds (Welch)"
     if not judgement.gate.difference:
-        return f"challenger's, {_seeds(estimate.n)} (Student t)"
+        return f"challenger's, {counted(estimate.n, 'seed')} (Student t)"
     seeds = [len(cell.values[metric]) for cell in (comparison.challenger, comparison.champion)]
     shared = (
-        _seeds(estimate.n)
+        counted(estimate.n, "seed")
         if max(seeds) == estimate.n
         else f"{estimate.n} shared of {seeds[0]} and {seeds[1]}"
     )
@@ -201,7 +202,7 @@ def _made_of(judgement: Judgement, comparison: Comparison) -> str:
 def _incomplete(comparison: Comparison) -> Iterator[str]:
     for who, cell in (("challenger", comparison.challenger), ("champion", comparison.champion)):
         if cell.n < cell.planned:
-            yield f"{who}: {cell.n} of {_seeds(cell.planned)} complete"
+            yield f"{who}: {cell.n} of {counted(cell.planned, 'seed')} complete"
     if comparison.lacks_seeds:
         yield "A challenger that lacks seeds does not pass: those left are the ones that went well."
 
@@ -222,16 +223,12 @@ def _what_would_decide(judgement: Judgement) -> str:
     if len(more) == 2:
         what = f"{more[0]} more seeds of the challenger and {more[1]} of the champion"
     else:
-        what = _seeds(more[0], "more shared " if judgement.gate.difference else "more ")
+        what = counted(more[0], "more shared seed" if judgement.gate.difference else "more seed")
     return f"about {what} would decide, if mean and spread stay so"
 
 
 def _metric(judgement: Judgement) -> str:
     return METRICS[judgement.gate.metric].label
-
-
-def _seeds(n: int, kind: str = "") -> str:
-    return f"{n} {kind}seed{'' if n == 1 else 's'}"
 
 
 def _conclusion(comparison: Comparison) -> str:

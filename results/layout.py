@@ -21,6 +21,7 @@ __all__ = [
     "NULL",
     "STYLES",
     "Style",
+    "counted",
     "csv_text",
     "fixed",
     "markdown_table",
@@ -44,6 +45,8 @@ class Style:
     gap: int
     """Blanks between columns."""
     intervals: bool = True
+    lead: str = "0"
+    """What stands before the point of a mean."""
 
 
 STYLES = (
@@ -51,6 +54,7 @@ STYLES = (
     Style("±", "0", 2),
     Style("±", "", 2),
     Style("±", "", 1),
+    Style("±", "", 1, lead=""),
     Style("", "", 1, intervals=False),
 )
 """From roomy to tight; a table takes the first that fits."""
@@ -108,23 +112,30 @@ def _gap(table: Table) -> int:
     return right + 1
 
 
-def numbers(intervals: Sequence[Interval | None], style: Style) -> list[Text]:
-    """One column: means under one another, whether they have an interval or not."""
-    means = [NULL if interval is None else fixed(interval.mean) for interval in intervals]
-    spreads = [_spread(interval, style) for interval in intervals]
+def numbers(intervals: Sequence[Interval | None], style: Style, marks: Sequence[bool] = ()) -> list[Text]:
+    """One column: means under one another, whether they have an interval or not; a star for *marks*."""
+    starred = marks if any(marks) else [False] * len(intervals)
+    stars = ["*" if mark else " " if any(marks) else "" for mark in starred]
+    means = [NULL if interval is None else _led(fixed(interval.mean), style.lead) for interval in intervals]
+    spreads = [star + _spread(interval, style) for star, interval in zip(stars, intervals, strict=True)]
     left, right = max(map(len, means)), max(map(len, spreads))
-    dim = Span(left, left + right, "dim")
+    dim, bold = Span(left + any(marks), left + right, "dim"), Span(0, left + 1, "bold")
     return [
-        Text(f"{mean:>{left}}{spread:<{right}}", spans=[dim])
-        for mean, spread in zip(means, spreads, strict=True)
+        Text(f"{mean:>{left}}{spread:<{right}}", spans=[dim, bold] if mark else [dim])
+        for mean, spread, mark in zip(means, spreads, starred, strict=True)
     ]
 
 
 def _spread(interval: Interval | None, style: Style) -> str:
     if interval is None or interval.half_width is None or not style.intervals:
         return ""
-    half_width = fixed(interval.half_width)
-    return style.plus_minus + (style.zero + half_width[1:] if half_width.startswith("0") else half_width)
+    return style.plus_minus + _led(fixed(interval.half_width), style.zero)
+
+
+def _led(number: str, zero: str) -> str:
+    """The number with *zero* before its point, where a 0 is."""
+    sign, digits = ("-", number[1:]) if number.startswith("-") else ("", number)
+    return sign + (zero + digits[1:] if digits.startswith("0.") else digits)
 
 
 def fixed(value: float, decimals: int = 3) -> str:
@@ -134,6 +145,15 @@ def fixed(value: float, decimals: int = 3) -> str:
     ('0.250', '0.000', '–')
     """
     return NULL if math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number of things.
+
+    >>> counted(1, "seed"), counted(3, "more seed")
+    ('1 seed', '3 more seeds')
+    """
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def seeds(complete: int, planned: int) -> Text:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import pyarrow as pa
 
@@ -11,7 +11,7 @@ from cl.metrics import METRICS
 from results.schema import DIVERGED, FAILED, RUNNING, STOPPED
 from results.summary import CellSummary, seed_list
 
-__all__ = ["causes", "footnotes", "header", "legend"]
+__all__ = ["causes", "footnotes", "grouped", "header", "legend", "marks_legend", "unchosen_note"]
 
 _SHORT = {"intransigence": "INT"}
 _NAMED_CELLS = 3
@@ -30,6 +30,23 @@ def legend(cells: Iterable[CellSummary], metrics: Sequence[str], *, intervals: b
     words = [f"{header(name)}: {METRICS[name].label}" for name in metrics if name in _SHORT]
     numbers = f"mean ± {percent} half-width over n seeds (Student t)" if intervals else "mean over n seeds"
     return "; ".join([numbers, *words])
+
+
+def marks_legend(best: Mapping[tuple[str, str], Collection[str]]) -> list[str]:
+    """What a star means; nothing where there is none."""
+    if not any(best.values()):
+        return []
+    return ["*: best, or not told from the best (paired t tests of all pairs in a scenario and metric, Holm)"]
+
+
+def unchosen_note(left_out: Collection[str]) -> list[str]:
+    """What to do about lines that take no part in comparisons; nothing where there are none."""
+    if not left_out:
+        return []
+    some = _some(list(left_out))
+    return [
+        f"not compared, since no line of its method was chosen without test data (--cell names one): {some}"
+    ]
 
 
 def footnotes(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[str]:
@@ -84,6 +101,18 @@ def _unfinished(cells: Sequence[CellSummary]) -> list[str]:
     missing = sum(len(cell.missing) for cell in cells)
     counts = [f"{count} {what}" for count, what in ((running, "running"), (missing, "not started")) if count]
     return [f"trials: {', '.join(counts)}"] if counts else []
+
+
+def grouped(reasons: Mapping[str, str]) -> list[str]:
+    """A line per reason, with what it is the reason of.
+
+    >>> grouped({"a": "late", "b": "late", "c": "lost"})
+    ['a, b: late', 'c: lost']
+    """
+    by_reason: dict[str, list[str]] = {}
+    for name, reason in reasons.items():
+        by_reason.setdefault(reason, []).append(name)
+    return [f"{_some(names)}: {reason}" for reason, names in by_reason.items()]
 
 
 def _some(labels: Sequence[str]) -> str:

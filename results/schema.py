@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
-from cl.metrics import METRICS
+from results.columns import column, table_schema
 
 __all__ = [
     "ACCURACY",
@@ -22,10 +22,8 @@ __all__ = [
     "DIVERGED",
     "FAILED",
     "RUNNING",
-    "SCHEMA_VERSION",
     "STATUSES",
     "STOPPED",
-    "SUMMARY",
     "TASKS",
     "TRIALS",
     "Status",
@@ -33,9 +31,6 @@ __all__ = [
     "to_rows",
     "to_table",
 ]
-
-SCHEMA_VERSION = 1
-"""Raised when a column changes its meaning or type, or disappears; kept in every part's metadata."""
 
 Status = Literal["running", "complete", "failed", "diverged", "stopped"]
 RUNNING: Status = "running"
@@ -49,172 +44,178 @@ STOPPED: Status = "stopped"
 STATUSES: tuple[Status, ...] = (RUNNING, COMPLETE, FAILED, DIVERGED, STOPPED)
 
 _TEXT, _INT32, _INT64, _DOUBLE = pa.string(), pa.int32(), pa.int64(), pa.float64()
+_BOOL, _VERSIONS = pa.bool_(), pa.map_(pa.string(), pa.string())
 _TIME = pa.timestamp("us", tz="UTC")
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
-
-def _column(name: str, kind: pa.DataType, description: str, *, null: bool = False) -> pa.Field:
-    return pa.field(name, kind, nullable=null, metadata={"description": description})
-
-
-def _schema(table: str, *columns: pa.Field, **more: str) -> pa.Schema:
-    version = {"clsweep.table": table, "clsweep.schema_version": str(SCHEMA_VERSION)}
-    return pa.schema(columns, metadata={**version, **more})
-
-
 _IDENTITY = (
-    _column("trial_id", _TEXT, "hash of everything that can change the numbers; the name of the part"),
-    _column("scenario", _TEXT, "increment kind and stream, e.g. class-il/split-digits"),
-    _column("method", _TEXT, "how forgetting is fought, e.g. naive, joint, ewc, replay"),
-    _column("seed", _INT32, "trial seed: the unit of replication"),
+    column("trial_id", _TEXT, "hash of everything that can change the numbers; the name of the part"),
+    column("scenario", _TEXT, "increment kind and stream, e.g. class-il/split-digits"),
+    column("method", _TEXT, "how forgetting is fought, e.g. naive, joint, ewc, replay"),
+    column("seed", _INT32, "trial seed: the unit of replication"),
 )
 
-TRIALS = _schema(
+TRIALS = table_schema(
     "trials",
     *_IDENTITY,
-    _column("sweep", _TEXT, "name of the sweep that ran the trial"),
-    _column("kind", _TEXT, "increment kind: task-il, domain-il or class-il"),
-    _column("stream", _TEXT, "sequence of tasks over a data set, e.g. split-digits"),
-    _column("scenario_settings", _TEXT, "the stream's settings, defaults filled in, as a JSON object"),
-    _column("hyperparameters", _TEXT, "the method's hyperparameters, defaults filled in, as a JSON object"),
-    _column("model", _TEXT, "the model's settings, defaults filled in, as a JSON object"),
-    _column("train", _TEXT, "the training loop's settings, defaults filled in, as a JSON object"),
-    _column("n_tasks", _INT32, "number of tasks T"),
-    _column("status", _TEXT, "running, complete, failed, diverged or stopped; only complete enters means"),
-    _column("attempts", _INT32, "how often the trial was started, this time included"),
-    _column("error", _TEXT, "full traceback; null unless failed", null=True),
-    _column(
-        "error_cause",
-        _TEXT,
-        "why it failed or diverged, in one line; null otherwise",
-        null=True,
-    ),
-    _column("started_at", _TIME, "start of the last attempt, UTC"),
-    _column("ended_at", _TIME, "end of the last attempt, UTC; null while running", null=True),
-    _column("wall_s", _DOUBLE, "seconds from start to end; null while running", null=True),
-    _column("train_s", _DOUBLE, "seconds of training, all tasks; null while running", null=True),
-    _column("eval_s", _DOUBLE, "seconds of evaluation, all tasks; null while running", null=True),
-    _column("peak_memory_bytes", _INT64, "largest resident memory of the process, in bytes", null=True),
-    _column("device", _TEXT, "device type: cpu or cuda"),
-    _column("threads", _INT32, "torch threads"),
-    _column("cpu", _DOUBLE, "CPUs requested"),
-    _column("gpu", _DOUBLE, "GPUs requested; may be a fraction"),
-    _column("host", _TEXT, "name of the machine; null until known", null=True),
-    _column("cpu_model", _TEXT, "processor of the machine; null until known", null=True),
-    _column("data_digest", _TEXT, "digest of the data sets' contents"),
-    _column("results_version", _INT32, "raised when a change of the code changes the numbers"),
-    _column("clsweep_version", _TEXT, "version of clsweep"),
-    _column("python_version", _TEXT, "version of Python"),
-    _column("torch_version", _TEXT, "version of PyTorch"),
-    _column("ray_version", _TEXT, "version of Ray; null for a trial run in-process", null=True),
-    _column(
+    column("sweep", _TEXT, "name of the sweep that ran the trial"),
+    column("kind", _TEXT, "increment kind: task-il, domain-il or class-il"),
+    column("stream", _TEXT, "sequence of tasks over a data set, e.g. split-digits"),
+    column("scenario_settings", _TEXT, "the stream's settings, defaults filled in, as a JSON object"),
+    column("hyperparameters", _TEXT, "the method's hyperparameters, defaults filled in, as a JSON object"),
+    column("model", _TEXT, "the model's settings, defaults filled in, as a JSON object"),
+    column("train", _TEXT, "the training loop's settings, defaults filled in, as a JSON object"),
+    column("n_tasks", _INT32, "number of tasks T", unit="tasks"),
+    column("status", _TEXT, "running, complete, failed, diverged or stopped; only complete enters means"),
+    column("attempts", _INT32, "how often the trial was started, this time included", unit="starts"),
+    column("error", _TEXT, "full traceback; null unless failed", null=True),
+    column("error_cause", _TEXT, "why it failed or diverged, in one line; null otherwise", null=True),
+    column("started_at", _TIME, "start of the last attempt, UTC"),
+    column("ended_at", _TIME, "end of the last attempt, UTC; null while running", null=True),
+    column("wall_s", _DOUBLE, "seconds from start to end; null while running", null=True),
+    column("train_s", _DOUBLE, "seconds of training, all tasks; null while running", null=True),
+    column("eval_s", _DOUBLE, "seconds of evaluation, all tasks; null while running", null=True),
+    column("peak_memory_bytes", _INT64, "largest resident memory of the process, in bytes", null=True),
+    column("device", _TEXT, "device type: cpu or cuda"),
+    column("threads", _INT32, "torch threads", unit="threads"),
+    column("cpu", _DOUBLE, "CPUs requested", unit="CPUs"),
+    column("gpu", _DOUBLE, "GPUs requested; may be a fraction", unit="GPUs"),
+    column("host", _TEXT, "name of the machine; null until known", null=True),
+    column("cpu_model", _TEXT, "processor of the machine; null until known", null=True),
+    column("data_digest", _TEXT, "digest of the data sets' contents"),
+    column("results_version", _INT32, "raised when a change of the code changes the numbers"),
+    column("clsweep_version", _TEXT, "version of clsweep"),
+    column("python_version", _TEXT, "version of Python"),
+    column("torch_version", _TEXT, "version of PyTorch"),
+    column("ray_version", _TEXT, "version of Ray; null for a trial run in-process", null=True),
+    column(
         "scored_on",
         _TEXT,
         "test, or val for a trial of a search, which holds no test example; null in parts of version 0.1",
         null=True,
     ),
-    _column("chance", _DOUBLE, "accuracy of guessing in the end, mean over tasks; null as above", null=True),
-    _column(
+    column(
+        "chance",
+        _DOUBLE,
+        "accuracy of guessing in the end, mean over tasks; null as above",
+        null=True,
+        unit="share",
+    ),
+    column(
         "protocol",
         _TEXT,
         "how its hyperparameters were chosen: fixed, val-stream, first-k or transfer; null as above",
         null=True,
     ),
-    _column("chosen_on", _TEXT, "scenario that the search saw; null if fixed", null=True),
-    _column("chosen_by", _TEXT, "search and scheduler, e.g. random, race; null if fixed", null=True),
-    _column("selection_seeds", pa.list_(_INT32), "seeds of the search; null if fixed", null=True),
-    _column("configs", _INT32, "configurations that the search tries; null if fixed", null=True),
+    column("chosen_on", _TEXT, "scenario that the search saw; null if fixed", null=True),
+    column("chosen_by", _TEXT, "search and scheduler, e.g. random, race; null if fixed", null=True),
+    column("selection_seeds", pa.list_(_INT32), "seeds of the search; null if fixed", null=True),
+    column(
+        "configs",
+        _INT32,
+        "configurations that the search tries; null if fixed",
+        null=True,
+        unit="configurations",
+    ),
+    column("driver_started_at", _TIME, "start of the command that ran the trial, UTC", null=True),
+    column("git_commit", _TEXT, "commit checked out where it was started; null without git", null=True),
+    column("git_dirty", _BOOL, "whether files differed from it, untracked ones too", null=True),
+    column("gpu_model", _TEXT, "GPU that the trial computed on; null on a CPU", null=True),
+    column("packages", _VERSIONS, "versions of required packages; null until known", null=True),
 )
 """One row per trial, written when it starts and again when it ends."""
 
-ACCURACY = _schema(
+ACCURACY = table_schema(
     "accuracy",
     *_IDENTITY,
-    _column("after_task", _INT32, "the task trained last (0-based); -1 before any training"),
-    _column("eval_task", _INT32, "the task evaluated (0-based)"),
-    _column("split", _TEXT, "test or val (held-out training data)"),
-    _column(
+    column("after_task", _INT32, "the task trained last (0-based); -1 before any training"),
+    column("eval_task", _INT32, "the task evaluated (0-based)"),
+    column("split", _TEXT, "test or val (held-out training data)"),
+    column(
         "accuracy",
         _DOUBLE,
         "share of correct predictions, 0 to 1; null where the model has no output for the task",
         null=True,
+        unit="share",
     ),
-    _column("n_eval", _INT32, "number of examples evaluated"),
+    column("n_eval", _INT32, "number of examples evaluated", unit="examples"),
 )
 """One row per (after_task, eval_task, split): the accuracy matrix, R[eval_task, after_task]."""
 
 DIAGNOSTICS = (
-    _column(
-        "fisher_nonzero_share", _DOUBLE, "share of Fisher entries above zero; null without Fisher", null=True
+    column(
+        "fisher_nonzero_share",
+        _DOUBLE,
+        "share of Fisher entries above zero; null without Fisher",
+        null=True,
+        unit="share",
     ),
-    _column("memory_examples", _INT64, "examples held in memory; null without memory", null=True),
-    _column("memory_by_task", pa.list_(_INT32), "of these, the examples of each task so far", null=True),
-    _column("memory_bytes", _INT64, "bytes held for the sake of earlier tasks, the model aside", null=True),
-    _column("gem_violations", _INT64, "steps whose gradient was projected", null=True),
-    _column(
+    column(
+        "memory_examples", _INT64, "examples held in memory; null without memory", null=True, unit="examples"
+    ),
+    column(
+        "memory_by_task",
+        pa.list_(_INT32),
+        "of these, the examples of each task so far",
+        null=True,
+        unit="examples",
+    ),
+    column("memory_bytes", _INT64, "bytes held for the sake of earlier tasks, the model aside", null=True),
+    column("gem_violations", _INT64, "steps whose gradient was projected", null=True, unit="steps"),
+    column(
         "gem_projection_norm",
         _DOUBLE,
         "mean of |projected - own| / |own gradient| over these steps; null without any",
         null=True,
+        unit="ratio",
     ),
-    _column("trainable_parameters", _INT64, "parameters that later tasks may still change", null=True),
-    _column("frozen_parameters", _INT64, "parameters that no later task will change", null=True),
+    column(
+        "trainable_parameters",
+        _INT64,
+        "parameters that later tasks may still change",
+        null=True,
+        unit="parameters",
+    ),
+    column(
+        "frozen_parameters", _INT64, "parameters that no later task will change", null=True, unit="parameters"
+    ),
 )
 """What a method may say of itself after a task."""
 
-TASKS = _schema(
+TASKS = table_schema(
     "tasks",
     *_IDENTITY,
-    _column("task", _INT32, "the task (0-based)"),
-    _column("train_s", _DOUBLE, "seconds of training"),
-    _column("eval_s", _DOUBLE, "seconds of evaluating all tasks afterwards"),
-    _column("steps", _INT64, "optimiser steps"),
-    _column(
-        "loss", _DOUBLE, "mean training loss of the last epoch, in nats; null if not a number", null=True
+    column("task", _INT32, "the task (0-based)"),
+    column("train_s", _DOUBLE, "seconds of training"),
+    column("eval_s", _DOUBLE, "seconds of evaluating all tasks afterwards"),
+    column("steps", _INT64, "optimiser steps", unit="steps"),
+    column(
+        "loss",
+        _DOUBLE,
+        "mean training loss of the last epoch, in nats; null if not a number",
+        null=True,
+        unit="nats",
     ),
-    _column("parameters", _INT64, "parameters of the model after the task"),
-    _column(
+    column("parameters", _INT64, "parameters of the model after the task", unit="parameters"),
+    column(
         "first_epoch_accuracy",
         _DOUBLE,
         "test accuracy (in a search, val accuracy) on the task after one pass over its data, or all steps",
         null=True,
+        unit="share",
     ),
-    _column("examples", _INT64, "examples that gradients were computed of, remembered ones too", null=True),
-    _column("passes", _INT64, "passes in which these gradients were computed", null=True),
+    column(
+        "examples",
+        _INT64,
+        "examples that gradients were computed of, remembered ones too",
+        null=True,
+        unit="examples",
+    ),
+    column("passes", _INT64, "passes in which these gradients were computed", null=True, unit="passes"),
     *DIAGNOSTICS,
-    _column("other", pa.map_(_TEXT, _DOUBLE), "diagnostics of a plug-in under names of its own", null=True),
+    column("other", pa.map_(_TEXT, _DOUBLE), "diagnostics of a plug-in under names of its own", null=True),
 )
 """One row per task learned: what it cost, and the method's diagnostics."""
-
-
-SUMMARY = _schema(
-    "summary",
-    _column("scenario", _TEXT, "increment kind and stream"),
-    _column("kind", _TEXT, "increment kind: task-il, domain-il or class-il"),
-    _column("scenario_settings", _TEXT, "the stream's settings, as a JSON object"),
-    _column("data_digest", _TEXT, "digest of the data sets' contents"),
-    _column("results_version", _INT32, "raised when a change of the code changes the numbers"),
-    _column("method", _TEXT, "how forgetting is fought"),
-    _column("hyperparameters", _TEXT, "the method's hyperparameters, as a JSON object"),
-    _column("model", _TEXT, "the model's settings, as a JSON object"),
-    _column("train", _TEXT, "the training loop's settings, as a JSON object"),
-    _column("scenario_label", _TEXT, "the scenario with the settings that vary within the sweep"),
-    _column("label", _TEXT, "the method with the values that vary within the sweep"),
-    _column("metric", _TEXT, "name of the metric; its definition is in this schema's metadata"),
-    _column("mean", _DOUBLE, "mean over seeds; null where the metric is undefined", null=True),
-    _column("half_width", _DOUBLE, "half width of the Student t interval; null for n < 2", null=True),
-    _column("sd", _DOUBLE, "standard deviation over seeds (ddof = 1); null for n < 2", null=True),
-    _column("level", _DOUBLE, "level of the interval; null where the metric is undefined", null=True),
-    _column("n", _INT32, "seeds in the mean"),
-    _column("reason", _TEXT, "why the metric is undefined, for all seeds or for those named", null=True),
-    *(_column(status, _INT32, f"seeds of the cell that are {status}") for status in sorted(STATUSES)),
-    _column(
-        "missing", _INT32, "seeds that are planned, or that other cells have started, and this one has not"
-    ),
-    _column("train_s", _DOUBLE, "mean seconds of training over complete seeds; null without any", null=True),
-    **{f"definition.{name}": metric.definition for name, metric in METRICS.items()},
-)
-"""One row per cell and metric: derived from the other tables, for export."""
 
 
 def diagnostic_columns(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -284,7 +285,8 @@ def _array(column: _Column, rows: Sequence[Mapping[str, Any]]) -> pa.Array:
         # NaN, of NumPy's types as well, becomes null: it would poison every mean that a reader takes.
         values = [None if value is None or math.isnan(value) else float(value) for value in values]
     if pa.types.is_map(column.kind):
-        values = [None if value is None else list(value.items()) for value in values]
+        # As a mapping, or as `to_rows` gives it back.
+        values = [None if value is None else list(dict(value).items()) for value in values]
     if not column.nullable and None in values:
         raise ValueError(f"column {column.name} must not be null")
     return pa.array(values, column.kind)

@@ -102,7 +102,10 @@ class Store:
 
     def _write(self, table: str, trial_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
         sink = pa.BufferOutputStream()
-        pq.write_table(to_table(_SCHEMAS[table], [{**row, "trial_id": trial_id} for row in rows]), sink)
+        part = to_table(_SCHEMAS[table], [{**row, "trial_id": trial_id} for row in rows])
+        # Of one row, a dictionary and statistics only say each value again: a fourth of the part.
+        several = len(rows) > 1
+        pq.write_table(part, sink, use_dictionary=several, write_statistics=several)
         folder = self.root / table
         folder.write(f"{trial_id}.parquet", sink.getvalue())
         self.damaged.pop(f"{folder}/{trial_id}.parquet", None)

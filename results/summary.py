@@ -24,6 +24,7 @@ NO_OUTPUT = "undefined in class-il: unseen classes have no output"
 _COLUMNS = [
     *("trial_id", "scenario", "kind", "scenario_settings", "data_digest", "results_version", "method"),
     *("hyperparameters", "model", "train", "seed", "n_tasks", "status", "started_at", "train_s"),
+    *("chance", "protocol", "driver_started_at"),
 ]
 
 
@@ -59,6 +60,12 @@ class CellSummary:
     """The accuracy matrix R, float64 ``[T, T]``, of each complete seed."""
     train_s: float | None = None
     """Mean seconds of training over complete seeds, None without any."""
+    chance: float | None = None
+    """The accuracy of guessing in the end; None if no row says it."""
+    searched: bool = False
+    """Whether its hyperparameters were chosen on validation data."""
+    drivers: frozenset[datetime | None] = frozenset()
+    """When the commands started that ran its complete trials: in between somebody could have looked."""
 
     @property
     def n(self) -> int:
@@ -143,6 +150,7 @@ def summarise(
                 values={name: score.values for name, score in scores.items()},
                 matrices={seed: arrays.R for seed, arrays in evidence[key].items()},
                 train_s=_train_s(cells[key].values()),
+                **_origin(cells[key].values()),
             )
         )
     return summaries
@@ -151,6 +159,17 @@ def summarise(
 def _train_s(rows: Iterable[Mapping[str, Any]]) -> float | None:
     seconds = [row["train_s"] for row in rows if row["status"] == COMPLETE and row["train_s"] is not None]
     return sum(seconds) / len(seconds) if seconds else None
+
+
+def _origin(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the rows of trials that have started say of a cell."""
+    started = [row for row in rows if row["status"]]
+    protocols = {row["protocol"] for row in started}
+    return {
+        "chance": next((row["chance"] for row in started if row["chance"] is not None), None),
+        "searched": bool(protocols) and not protocols & {None, "fixed"},
+        "drivers": frozenset(row["driver_started_at"] for row in started if row["status"] == COMPLETE),
+    }
 
 
 def _to_come(columns: Mapping[str, Any]) -> dict[str, Any]:

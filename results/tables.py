@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
 
-import pyarrow as pa
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from cl.metrics import METRICS
 from cl.metrics import matrix_text as laid_out
+from results.families import by_scenario
 from results.layout import (
     NULL,
     STYLES,
     Style,
-    csv_text,
     markdown_table,
     numbers,
     plain_table,
@@ -27,30 +24,39 @@ from results.layout import (
     width_of,
 )
 from results.notes import footnotes, header, legend
-from results.schema import STATUSES, SUMMARY, to_table
 from results.summary import CellSummary, mean_matrix
 
-__all__ = ["HEADLINE", "matrix_text", "summary_tables", "to_arrow", "to_csv", "to_markdown"]
+__all__ = ["HEADLINE", "NOBODY", "Best", "matrix_text", "summary_tables", "to_markdown"]
 
 HEADLINE = ("acc", "bwt", "fm", "fwt", "intransigence")
 """The metrics of a table unless others are asked for."""
 
+Best: TypeAlias = Mapping[tuple[str, str], Collection[str]]
+"""The labels to be marked, by scenario and metric."""
+NOBODY: Best = MappingProxyType({})
+
 
 def summary_tables(
-    cells: Sequence[CellSummary], *, metrics: Sequence[str] = HEADLINE, width: int = 80
+    cells: Sequence[CellSummary],
+    *,
+    metrics: Sequence[str] = HEADLINE,
+    best: Best = NOBODY,
+    remarks: Sequence[str] = (),
+    width: int = 80,
 ) -> list[Group]:
     """Per scenario its title, table and footnotes, a line per cell, as roomy as *width* columns allow.
 
     The column n counts complete seeds, as ``4/5`` where seeds failed, diverged or are still to come. A metric
-    that is undefined is shown as – and explained in a footnote. The last scenario ends with the legend.
-    The mean time of a trial's training has a column where there is room for it.
+    that is undefined is shown as – and explained in a footnote. A star marks the *best* of a scenario and
+    metric, and those that cannot be told from it. The last scenario ends with the legend and *remarks*. The
+    mean time of a trial's training has a column where there is room for it.
     """
     if not cells:
         return []
-    scenarios = _by_scenario(cells)
+    scenarios = by_scenario(cells)
 
     def drawn(style: Style, *, timed: bool = False) -> list[Table]:
-        return [_table(members, metrics, style, timed=timed) for members in scenarios.values()]
+        return [_table(members, metrics, style, best, timed=timed) for members in scenarios.values()]
 
     style, tables = roomiest(drawn, width)
     if _timed(cells):
@@ -58,7 +64,8 @@ def summary_tables(
         if max(map(width_of, timed_tables)) <= width:
             tables = timed_tables
     no_room = "" if style.intervals else "too narrow for intervals; "
-    endings = [*([""] * (len(scenarios) - 1)), no_room + legend(cells, metrics, intervals=style.intervals)]
+    ending = "\n".join([no_room + legend(cells, metrics, intervals=style.intervals), *remarks])
+    endings = [*([""] * (len(scenarios) - 1)), ending]
     return [
         Group(
             Text(title, style="bold"),
@@ -69,14 +76,9 @@ def summary_tables(
     ]
 
 
-def _by_scenario(cells: Sequence[CellSummary]) -> dict[str, list[CellSummary]]:
-    scenarios: dict[str, list[CellSummary]] = {}
-    for cell in cells:
-        scenarios.setdefault(cell.scenario_label, []).append(cell)
-    return scenarios
-
-
-def _table(cells: Sequence[CellSummary], metrics: Sequence[str], style: Style, *, timed: bool) -> Table:
+def _table(
+    cells: Sequence[CellSummary], metrics: Sequence[str], style: Style, best: Best, *, timed: bool
+) -> Table:
     table = plain_table(style.gap)
     table.add_column("method", overflow="fold", min_width=min(12, max(len(cell.label) for cell in cells)))
     table.add_column("n", justify="right", no_wrap=True)
@@ -84,12 +86,25 @@ def _table(cells: Sequence[CellSummary], metrics: Sequence[str], style: Style, *
         table.add_column(Text(header(name), justify="right"), no_wrap=True)
     if timed:
         table.add_column("train s", justify="right", no_wrap=True)
-    columns = [numbers([cell.metrics.get(name) for cell in cells], style) for name in metrics]
+    columns = _columns(cells, metrics, style, best)
     for cell, *values in zip(cells, *columns, strict=True):
         table.add_row(
             Text(cell.label), seeds(cell.n, cell.planned), *values, *([_seconds(cell)] if timed else [])
         )
     return table
+
+
+def _columns(
+    cells: Sequence[CellSummary], metrics: Sequence[str], style: Style, best: Best
+) -> list[list[Text]]:
+    return [
+        numbers(
+            [cell.metrics.get(name) for cell in cells],
+            style,
+            [cell.label in best.get((cell.scenario_label, name), ()) for cell in cells],
+        )
+        for name in metrics
+    ]
 
 
 def _timed(cells: Sequence[CellSummary]) -> bool:
@@ -118,17 +133,28 @@ def matrix_text(cell: CellSummary) -> str:
     return "\n".join([title, over, laid_out(R)])
 
 
-def to_markdown(cells: Sequence[CellSummary], *, metrics: Sequence[str] = HEADLINE) -> str:
+def to_markdown(
+    cells: Sequence[CellSummary],
+    *,
+    metrics: Sequence[str] = HEADLINE,
+    best: Best = NOBODY,
+    remarks: Sequence[str] = (),
+) -> str:
     """The tables of `summary_tables` as Markdown."""
-    scenarios = _by_scenario(cells)
-    sections = [_markdown(title, members, metrics) for title, members in scenarios.items()]
-    return "\n\n".join([*sections, legend(cells, metrics)]) + "\n" if sections else ""
+    scenarios = by_scenario(cells)
+    sections = [_markdown(title, members, metrics, best) for title, members in scenarios.items()]
+    endings = [legend(cells, metrics), *(remark.replace("*", "\\*") for remark in remarks)]
+    return "\n\n".join([*sections, *endings]) + "\n" if sections else ""
 
 
-def _markdown(title: str, cells: Sequence[CellSummary], metrics: Sequence[str]) -> str:
-    columns = [numbers([cell.metrics.get(name) for cell in cells], STYLES[0]) for name in metrics]
+def _markdown(title: str, cells: Sequence[CellSummary], metrics: Sequence[str], best: Best) -> str:
+    columns = _columns(cells, metrics, STYLES[0], best)
     lines = [
-        [cell.label, seeds(cell.n, cell.planned).plain, *(value.plain.rstrip() for value in values)]
+        [
+            cell.label,
+            seeds(cell.n, cell.planned).plain,
+            *(value.plain.rstrip().replace("*", "\\*") for value in values),
+        ]
         for cell, *values in zip(cells, *columns, strict=True)
     ]
     heads = ["method", "n", *map(header, metrics)]
@@ -138,30 +164,3 @@ def _markdown(title: str, cells: Sequence[CellSummary], metrics: Sequence[str]) 
     table = markdown_table(heads, lines)
     notes = [f"- {note}" for note in footnotes(cells, metrics)]
     return "\n".join([f"### {title}", "", *table, *([""] if notes else []), *notes])
-
-
-def to_arrow(cells: Sequence[CellSummary], *, metrics: Sequence[str] = tuple(METRICS)) -> pa.Table:
-    """The summary as a table of schema `SUMMARY`: one row per cell and metric."""
-    return to_table(SUMMARY, [_summary_row(cell, name) for cell in cells for name in metrics])
-
-
-def to_csv(cells: Sequence[CellSummary], *, metrics: Sequence[str] = tuple(METRICS)) -> str:
-    """`to_arrow` as CSV with a header; an undefined value is an empty field."""
-    return csv_text(to_arrow(cells, metrics=metrics))
-
-
-def _summary_row(cell: CellSummary, metric: str) -> dict[str, Any]:
-    interval = cell.metrics.get(metric)
-    statistics = {"n": 0} if interval is None else asdict(interval)
-    settings = ("scenario_settings", "hyperparameters", "model", "train")
-    names = ("scenario", "kind", "data_digest", "results_version", "method", "scenario_label", "label")
-    return {
-        **{name: getattr(cell, name) for name in names},
-        **{name: json.dumps(getattr(cell, name), sort_keys=True) for name in settings},
-        "metric": metric,
-        **statistics,
-        "reason": cell.reasons.get(metric),
-        **{status: len(cell.with_status(status)) for status in STATUSES},
-        "missing": len(cell.missing),
-        "train_s": cell.train_s,
-    }

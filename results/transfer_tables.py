@@ -13,40 +13,48 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from results.layout import STYLES, Style, csv_text, markdown_table, numbers, plain_table, roomiest, seeds
-from results.schema import SCHEMA_VERSION, SUMMARY, to_table
+from results.columns import column, table_schema
+from results.layout import STYLES, Style, markdown_table, numbers, plain_table, roomiest, seeds
+from results.schema import to_table
 from results.statistics import Interval
+from results.tidy import SUMMARY
 from results.transfer import MEASURES, REFERENCE, Measure, Transfer
 
-__all__ = ["TRANSFER", "to_arrow", "to_csv", "to_markdown", "transfer_tables"]
+__all__ = ["TRANSFER", "to_arrow", "to_markdown", "transfer_tables"]
 
+_DOUBLE = pa.float64()
 _IDENTITY = SUMMARY.names[: SUMMARY.names.index("metric")]
 
 
-def _column(name: str, kind: pa.DataType, description: str, *, null: bool = True) -> pa.Field:
-    return pa.field(name, kind, nullable=null, metadata={"description": description})
-
-
-TRANSFER = pa.schema(
-    [
-        *(SUMMARY.field(name) for name in _IDENTITY),
-        _column("task", pa.int32(), "the task k (0-based); null for the mean over tasks 1 to T - 1"),
-        _column("measure", pa.string(), "zero_shot, first_epoch or end", null=False),
-        _column("mean", pa.float64(), "mean accuracy over seeds; null where undefined"),
-        _column("half_width", pa.float64(), "half width of its Student t interval; null for n < 2"),
-        _column("sd", pa.float64(), "its standard deviation over seeds (ddof = 1); null for n < 2"),
-        _column("n", pa.int32(), "seeds in the mean", null=False),
-        _column("gain", pa.float64(), "mean difference from scratch, paired by seed; null where undefined"),
-        _column("gain_half_width", pa.float64(), "half width of its interval; null for gain_n < 2"),
-        _column("gain_sd", pa.float64(), "its standard deviation (ddof = 1); null for gain_n < 2"),
-        _column("gain_n", pa.int32(), "seeds in the difference", null=False),
-        _column("level", pa.float64(), "level of both intervals; null where undefined"),
-    ],
-    metadata={
-        "clsweep.table": "transfer",
-        "clsweep.schema_version": str(SCHEMA_VERSION),
-        **{f"definition.{name}": definition for name, definition in MEASURES.items()},
-    },
+TRANSFER = table_schema(
+    "transfer",
+    *(SUMMARY.field(name) for name in _IDENTITY),
+    column("task", pa.int32(), "the task k (0-based); null for the mean over tasks 1 to T - 1", null=True),
+    column("measure", pa.string(), "zero_shot, first_epoch or end"),
+    column("mean", _DOUBLE, "mean accuracy over seeds; null where undefined", null=True, unit="share"),
+    column(
+        "half_width", _DOUBLE, "half width of its Student t interval; null for n < 2", null=True, unit="share"
+    ),
+    column(
+        "sd", _DOUBLE, "its standard deviation over seeds (ddof = 1); null for n < 2", null=True, unit="share"
+    ),
+    column("n", pa.int32(), "seeds in the mean", unit="seeds"),
+    column(
+        "gain",
+        _DOUBLE,
+        "mean difference from scratch, paired by seed; null where undefined",
+        null=True,
+        unit="share",
+    ),
+    column(
+        "gain_half_width", _DOUBLE, "half width of its interval; null for gain_n < 2", null=True, unit="share"
+    ),
+    column(
+        "gain_sd", _DOUBLE, "its standard deviation (ddof = 1); null for gain_n < 2", null=True, unit="share"
+    ),
+    column("gain_n", pa.int32(), "seeds in the difference", unit="seeds"),
+    column("level", _DOUBLE, "level of both intervals; null where undefined", null=True),
+    **{f"definition.{name}": definition for name, definition in MEASURES.items()},
 )
 """One row per cell, task and measure: derived from the other tables, for export."""
 
@@ -85,11 +93,6 @@ def to_markdown(rows: Sequence[Transfer]) -> str:
 def to_arrow(rows: Sequence[Transfer]) -> pa.Table:
     """The rows as a table of schema `TRANSFER`."""
     return to_table(TRANSFER, [_row(row, measure) for row in rows for measure in MEASURES])
-
-
-def to_csv(rows: Sequence[Transfer]) -> str:
-    """`to_arrow` as CSV with a header; an undefined value is an empty field."""
-    return csv_text(to_arrow(rows))
 
 
 def _by_scenario(rows: Sequence[Transfer]) -> list[list[Transfer]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from shutil import which
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pytest
@@ -15,36 +17,71 @@ from cl.datasets import Dataset
 if TYPE_CHECKING:
     from object_storage import ObjectStorage
 
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
-
-
 # As trials do; two threads that wait for each other on a busy machine are slower than one.
 torch.set_num_threads(1)
 
 
+class Need(NamedTuple):
+    """What the tests with a marker need of the machine."""
+
+    name: str
+    is_there: Callable[[], bool]
+    how: str
+
+
+def _programs(*names: str) -> Callable[[], bool]:
+    return lambda: all(map(which, names))
+
+
+def _latex() -> bool:
+    wanted = ["kpsewhich", "booktabs.sty", "graphicx.sty", "siunitx.sty"]
+    there = _programs("pdflatex", "kpsewhich")()
+    return there and subprocess.run(wanted, stdout=subprocess.DEVNULL, check=False).returncode == 0
+
+
+# By marker; each has its line in pyproject.toml and its packages in .ci/run.
+NEEDS = {
+    "chromium": Need(
+        "Chromium with its driver",
+        _programs("chromium", "chromedriver"),
+        "Debian: apt-get install --no-install-recommends chromium chromium-driver",
+    ),
+    "fashion_mnist": Need(
+        "Fashion-MNIST",
+        Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz").exists,
+        "Debian: apt-get install dataset-fashion-mnist",
+    ),
+    "shells": Need("zsh or fish", _programs("zsh", "fish"), "Debian: apt-get install zsh fish"),
+    "texlive": Need(
+        "LaTeX with booktabs and siunitx",
+        _latex,
+        "Debian: apt-get install --no-install-recommends texlive-latex-recommended texlive-science",
+    ),
+}
+MISSING: pytest.StashKey[dict[str, list[str]]] = pytest.StashKey()
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, aloud, the tests whose data set this machine does not have."""
-    if FASHION_MNIST.exists():
-        return
-    absent = [item for item in items if item.get_closest_marker("fashion_mnist")]
-    if absent:
-        config.hook.pytest_deselected(items=absent)
+    """Deselect, aloud, the tests that need what this machine does not have."""
+    missing: dict[str, list[str]] = {}
+    deselected = []
+    for marker in (marker for marker, need in NEEDS.items() if not need.is_there()):
+        absent = [item for item in items if item.get_closest_marker(marker)]
+        missing[marker] = [item.nodeid for item in absent]
+        deselected += absent
         items[:] = [item for item in items if item not in absent]
-        config.stash[MISSING] = [item.nodeid for item in absent]
-
-
-MISSING: pytest.StashKey[list[str]] = pytest.StashKey()
+    config.stash[MISSING] = missing
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Name the deselected tests and how to get what they need."""
-    names: Iterable[str] = config.stash.get(MISSING, [])
-    if names:
-        terminalreporter.section(
-            "not run: Fashion-MNIST is absent (Debian: apt-get install dataset-fashion-mnist)"
-        )
-        for name in names:
-            terminalreporter.line(name)
+    for marker, names in config.stash.get(MISSING, {}).items():
+        if names:
+            terminalreporter.section(f"not run: {NEEDS[marker].name} is absent ({NEEDS[marker].how})")
+            for name in names:
+                terminalreporter.line(name)
 
 
 @pytest.fixture(scope="session")

@@ -6,11 +6,13 @@ import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pyarrow as pa
 from rich.console import Console, RenderableType
 
 from results.schema import ACCURACY, COMPLETE, TASKS, TRIALS, to_table
+from results.store import Store
 from results.summary import CellSummary, summarise
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,8 +40,12 @@ class Rows:
         hyperparameters: object = None,
         train: object = None,
         model: object = None,
+        **columns: object,
     ) -> Rows:
-        """A trial with its accuracy matrix, the untrained model's accuracies and its rows by task."""
+        """A trial with its accuracy matrix, the untrained model's accuracies and its rows by task.
+
+        *columns* are further ones of its row.
+        """
         identity = {
             "trial_id": f"t{len(self._trials)}",
             "scenario": f"{kind}/split-digits",
@@ -67,6 +73,7 @@ class Rows:
                 "gpu": 0.0,
                 "data_digest": "d1",
                 "results_version": 1,
+                **columns,
             }
         )
         for task, row in enumerate(R):
@@ -96,6 +103,19 @@ class Rows:
     def cells(self) -> list[CellSummary]:
         """What the tables are made of."""
         return summarise(self.trials, self.accuracy)
+
+    def written(self, root: Path) -> Store:
+        """The rows as a run in the folder *root*."""
+        store = Store(root)
+        for row in self._trials:
+            its = {
+                name: [each for each in rows if each["trial_id"] == row["trial_id"]]
+                for name, rows in (("accuracy", self._accuracy), ("tasks", self._tasks))
+            }
+            store.write_accuracy(row["trial_id"], its["accuracy"])
+            store.write_tasks(row["trial_id"], its["tasks"])
+            store.write_trial(row)
+        return store
 
 
 def screen(renderables: Iterable[RenderableType], width: int = 80) -> list[str]:

@@ -94,3 +94,30 @@ def test_scale_says_what_the_driver_costs_and_how_long_reading_takes() -> None:
         numbers(f"{what}: #", text)
     for verb in ("resume", "show"):
         numbers(f"{verb}, through the snapshot: # s (target: at most 2", text)
+
+
+def test_aggregate_says_how_long_all_metrics_take_beside_what_one_writes_oneself() -> None:
+    text = quick("aggregate.py")
+    (ours,) = numbers("all metrics, summarise: # s (target: less than 2", text)
+    for what in ("trial by trial", "pandas"):
+        seconds, ratio = numbers(f"ACC alone, {what}: # s, # times as long", text)
+        assert ratio == pytest.approx(seconds / ours, abs=0.02)
+    numbers("all metrics, with reading through the snapshot: # s", text)
+
+
+def test_coverage_has_a_line_for_every_distribution_and_number_of_seeds() -> None:
+    text = quick("coverage.py")
+    lines = re.findall(r"^ ([a-z].*?) +(\d+)((?: +\d+\.\d+){6})", text, flags=re.MULTILINE)
+    found = {(name, int(n)): [float(number) for number in figures.split()] for name, n, figures in lines}
+    names = ("normal", "near 1: beta(20, 1)", "lognormal(0, 1)", "bimodal")
+    assert list(found) == [(name, n) for name in names for n in (3, 5, 10, 20, 50)]
+    for *shares, t, bca, percentile in found.values():
+        assert all(0 <= share <= 100 for share in shares)
+        assert min(t, bca, percentile) > 0
+    assert len(re.findall(r"^ (?:3|5|10|20) +\d+\.\d +\d\.\d+ *$", text, flags=re.MULTILINE)) == 4
+    assert len(re.findall(r"^ (?:2|5|10) +[235] +(?:360|10000)(?: +\d+\.\d){3}", text, re.MULTILINE)) == 18
+
+
+def test_the_same_seed_draws_the_same_experiments() -> None:
+    first, again = (quick("coverage.py").splitlines()[1:] for _ in range(2))
+    assert first == again

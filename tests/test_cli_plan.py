@@ -104,7 +104,7 @@ def test_what_a_changed_spec_does_not_plan_is_stale_and_the_plan_says_why():
 
 def test_a_finished_sweep_has_nothing_left_to_run():
     clsweep("run", spec(), "--local")
-    assert planned("tiny.yaml").rstrip().endswith("nothing is left to run")
+    assert "\nnothing is left to run\n" in planned("tiny.yaml")
 
 
 def test_the_time_comes_from_a_calibration_first_and_from_earlier_trials_later():

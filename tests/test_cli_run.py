@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -100,9 +103,38 @@ def test_a_trials_row_says_what_ran_where_and_how_long():
         assert row["peak_memory_bytes"] is None or row["peak_memory_bytes"] > 10_000_000
         assert row["host"]
         assert row["cpu_model"]
+        assert row["gpu_model"] is None
+        assert dict(row["packages"])["numpy"] == np.__version__
     [digest] = {row["data_digest"] for row in rows}
     planned = plan(load_spec("tiny.yaml"), {("digits",): digest}).trials
     assert {row["trial_id"] for row in rows} == {trial.id for trial in planned}
+
+
+def test_the_trials_of_one_command_say_when_it_was_started_and_on_which_commit(tmp_path, monkeypatch):
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+    before = datetime.now(UTC)
+    clsweep("run", spec(), "--local", "--set", "seeds=1")
+    between = datetime.now(UTC)
+    who = ["-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for words in (["init", "--quiet"], ["add", "tiny.yaml"], ["commit", "--quiet", "-m", "one"]):
+        subprocess.run(["git", *who, *words], check=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], check=True, capture_output=True, text=True).stdout
+    clsweep("run", "tiny.yaml", "--local", "--set", "seeds=2")
+    Path("plugin.py").touch()
+    clsweep("run", "tiny.yaml", "--local", "--set", "seeds=3")
+    of_seeds = {
+        seed: {(r["driver_started_at"], r["git_commit"], r["git_dirty"]) for r in rows}
+        for seed, rows in _by(store().trials().to_pylist(), "seed").items()
+    }
+    (first, *code), (second, *clean), (third, *dirty) = (of_seeds[seed].pop() for seed in range(3))
+    assert of_seeds == {0: set(), 1: set(), 2: set()}, "one value each"
+    assert before < first < between < second < third < datetime.now(UTC)
+    assert (code, clean, dirty) == ([None, None], [commit.strip(), False], [commit.strip(), True])
+
+
+def _by(rows, name):
+    return {value: [row for row in rows if row[name] == value] for value in {row[name] for row in rows}}
 
 
 def test_joint_gets_as_many_iterations_more_as_it_has_tasks():

@@ -16,7 +16,7 @@ import pytest
 from commands import clsweep, spec, store
 
 from cl.metrics import METRICS
-from results.schema import SUMMARY
+from results.tidy import SUMMARY
 from results.transfer_tables import TRANSFER
 
 SWEEP = """

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import doctest
 import html
 import importlib.util
-import json
+import io
+import math
 import os
 import re
 import shutil
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.timeout(900)
 
 ROOT = Path(__file__).parents[1]
 PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
-FOLLOWED_ELSEWHERE = ["README.md", "docs/results.md", "docs/running.md"]
+FOLLOWED_ELSEWHERE = ["README.md", "docs/analysis.md", "docs/running.md"]
 # Changes to the code itself, and the spec that needs them.
 WORKED_EXAMPLE = ["cl/methods/l2.py", "cl/registry/methods.py", "l2.yaml"]
 WRITTEN = [*PAGES, "CONTRIBUTING.md", "CHANGELOG.md"]
@@ -140,18 +142,52 @@ def test_the_page_can_be_followed(page: str, folder: Path) -> None:
     follow(page, folder)
 
 
-def test_sql_polars_and_pandas_give_the_acc_of_our_own_summary(folder: Path) -> None:
-    sql, polars, pandas, *_ = follow("docs/results.md", folder)
-    store = open_run(folder / "runs/quickstart")
-    cells = summarise(store.trials(), store.accuracy())
-    ours = {
-        (cell.scenario, cell.method, json.dumps(cell.hyperparameters, sort_keys=True)): cell.metrics["acc"]
-        for cell in cells
+def shown(folder: Path, *arguments: str) -> list[dict[str, str]]:
+    """What `clsweep show` says of the ACC in the quickstart's run, as rows of its CSV."""
+    with contextlib.chdir(folder):
+        result = CliRunner().invoke(cli.app, ["show", "runs/quickstart", "--format", "csv", *arguments])
+    assert result.exit_code == 0, result.output
+    return [row for row in csv.DictReader(io.StringIO(result.stdout)) if row["metric"] == "acc"]
+
+
+def rows_of(answer: Any) -> list[list[Any]]:
+    """The rows of an answer in SQL, or of the frame *answer* in Polars or pandas; null is None in all."""
+    if isinstance(answer, dict):
+        frame = answer["answer"]
+        answer = frame.rows() if hasattr(frame, "rows") else frame.to_numpy().tolist()
+    return [
+        [None if isinstance(value, float) and math.isnan(value) else value for value in row] for row in answer
+    ]
+
+
+def test_every_way_to_the_answer_gives_what_show_says(folder: Path) -> None:
+    answers = [rows_of(answer) for answer in follow("docs/analysis.md", folder)[-6:]]
+    summary = {(row["scenario_label"], row["label"]): row for row in shown(folder)}
+    gains = {
+        (row["scenario_label"], label): row
+        for label in {label for _, label in summary} - {"naive"}
+        for row in shown(folder, "--compare", "--baseline", "naive", "--cell", label)
+        if row["first"] == label
     }
-    expected = sorted([*key, interval.n, pytest.approx(interval.mean)] for key, interval in ours.items())
-    assert [list(row) for row in sql] == expected
-    assert [list(row) for row in polars["answer"].rows()] == expected
-    assert pandas["answer"].to_numpy().tolist() == expected
+    assert len(summary) == len(gains) + 2 == 14
+
+    def line(key: tuple[str, str], *, exported: bool) -> list[Any]:
+        row, gain = summary[key], gains.get(key)
+        identity = [*key] if exported else [row["scenario"], row["method"], row["hyperparameters"]]
+        numbers = [float(row["mean"]), float(row["half_width"])]
+        if gain is None:
+            numbers += [] if exported else [0.0, 0.0]
+        elif not exported or key[1] in {"replay ratio=0.5", "ewc lambda=100"}:
+            numbers += [float(gain["difference"]), float(gain["half_width"])]
+        # Quantiles in the SQL have six decimals.
+        close = [pytest.approx(number, rel=1e-6, abs=1e-9) for number in numbers]
+        return [*identity, int(row["n"]), *close, *([None] * (4 - len(close)))]
+
+    from_exported, from_parts = (
+        sorted((line(key, exported=exported) for key in summary), key=lambda row: row[:3])
+        for exported in (True, False)
+    )
+    assert answers == [from_exported] * 3 + [from_parts] * 3
 
 
 def test_what_ray_and_local_computed_is_the_same_bit_for_bit(folder: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -17,7 +18,8 @@ import cli
 from cl import registry
 from cl.methods import Method
 from cl.metrics import METRICS
-from results.schema import ACCURACY, STATUSES, SUMMARY, TASKS, TRIALS
+from results.meanings import SCHEMAS
+from results.schema import STATUSES
 from sweeps import sections
 from sweeps.tuning import ChosenSettings, TuneSettings
 from sweeps.validation import allowed
@@ -116,24 +118,29 @@ def test_the_page_on_extending_has_what_a_method_can_say_of_itself() -> None:
     assert described == fields - {"summary", "settings", "implementation", "fresh"} | {"Settings"}
 
 
-def test_the_results_page_has_every_column_in_order() -> None:
-    found = [
-        rows
-        for header, rows in tables_of(read("docs/results.md"))
-        if header == ["column", "type", "null", "meaning"]
-    ]
-    assert found == [
+def columns(schema: pa.Schema) -> list[list[str]]:
+    return [
         [
-            [
-                f"`{field.name}`",
-                str(field.type),
-                "yes" if field.nullable else "no",
-                field.metadata[b"description"].decode(),
-            ]
-            for field in schema
+            f"`{field.name}`",
+            str(field.type),
+            "yes" if field.nullable else "no",
+            field.metadata.get(b"unit", b"").decode(),
+            field.metadata[b"description"].decode(),
         ]
-        for schema in (TRIALS, ACCURACY, TASKS, SUMMARY)
+        for field in schema
     ]
+
+
+def test_the_results_page_has_every_column_of_every_table_in_order() -> None:
+    header = ["type", "null", "unit", "meaning"]
+    found = [rows for head, rows in tables_of(read("docs/results.md")) if head == ["column", *header]]
+    *others, transfer = map(columns, SCHEMAS.values())
+    assert found == others
+    # What all lines about a cell begin with is not said again.
+    shared = len(transfer) - len(table("docs/results.md", "column of forward transfer", *header))
+    assert transfer[:shared] == columns(SCHEMAS["summary"])[:shared]
+    assert table("docs/results.md", "column of forward transfer", *header) == transfer[shared:]
+    assert shared == SCHEMAS["summary"].names.index("metric")
 
 
 def test_the_results_page_has_every_status() -> None:

@@ -288,6 +288,8 @@ def test_a_command_joins_the_cluster_and_records_every_ending(cluster):
     rows = store("endings").trials().to_pylist()
     assert Counter(row["status"] for row in rows) == {"complete": 1, "diverged": 1, "failed": 2}
     assert {row["attempts"] for row in rows} == {1}, "an exception is recorded at once and not retried"
+    assert {dict(row["packages"])["ray"] for row in rows} == {ray.__version__}, "as its workers said"
+    assert len({row["driver_started_at"] for row in rows} - {None}) == 1
     assert "2 trials failed: MemoryError: no room" in out
     assert "4/4 trials, 0 running, 2 failed, 1 diverged" in out
     assert "\x1b" not in out

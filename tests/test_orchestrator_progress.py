@@ -1,15 +1,14 @@
-"""What a person sees while a sweep runs: counts, time left and means, against hand calculations."""
+"""What a person is told while a sweep runs: counts, time left and means, against hand calculations."""
 
 from __future__ import annotations
 
-import io
 from types import SimpleNamespace
 
 import pytest
 from made import outcome, trial
-from rich.console import Console
 
-from orchestrator.progress import Lines, Progress, duration, final_accuracy, shown
+from orchestrator.durations import duration
+from orchestrator.progress import Progress, final_accuracy
 
 NAIVE = [trial(seed=seed) for seed in range(3)]
 JOINT = [trial("joint", seed=seed) for seed in range(3)]
@@ -27,7 +26,8 @@ def complete(*final):
 def clock(monkeypatch):
     """Time that passes only when told to."""
     time = SimpleNamespace(now=100.0)
-    monkeypatch.setattr("orchestrator.progress.time", SimpleNamespace(monotonic=lambda: time.now))
+    for module in ("progress", "live_trials"):
+        monkeypatch.setattr(f"orchestrator.{module}.time", SimpleNamespace(monotonic=lambda: time.now))
     return time
 
 
@@ -107,36 +107,156 @@ def test_a_matrix_with_a_hole_has_no_final_accuracy():
     assert final_accuracy(complete(0.5, 1.0).matrix()) == 0.75
 
 
-def drawn(*, terminal):
-    text = io.StringIO()
-    console = Console(file=text, force_terminal=terminal, width=80)
-    return text, console
+# What is drawn.
+
+DOMAIN = [trial(seed=seed, label="domain-il/split-digits") for seed in range(2)]
+BOTH = {t.id: PLAIN for t in NAIVE} | {t.id: ("domain-il/split-digits", "naive") for t in DOMAIN}
 
 
-def test_in_a_terminal_the_view_is_live(progress):
-    text, console = drawn(terminal=True)
-    with shown(progress, console) as watcher:
-        watcher.started(NAIVE[0])
-        watcher.reported(NAIVE[0], complete(0.25, 0.75))
-    assert "\x1b[" in text.getvalue()
-    assert "1/6 trials" in text.getvalue()
-    assert "0.500" in text.getvalue()
+def rows(view, width=100, height=40):
+    return [row.plain.rstrip() for row in view.drawn(width, height)]
 
 
-def test_elsewhere_it_is_a_plain_line_now_and_then_and_one_at_the_end(progress, clock):
-    text, console = drawn(terminal=False)
-    with shown(progress, console) as watcher:
-        assert isinstance(watcher, Lines)
-        for t in NAIVE:
-            watcher.started(t)
-            clock.now += 6
-            watcher.reported(t, complete(0.25, 0.75))
-    lines = text.getvalue().splitlines()
-    # Ten seconds have passed at the second report, at 12 s, and not again at the third, at 18 s.
-    assert lines == [
-        "2/6 trials, 0 running, time left: 42 s",
-        "3/6 trials, 0 running, time left: 36 s",
+def row(view, words):
+    """The one row with these *words*, without its bar and with one blank between words."""
+    [found] = [row for row in rows(view) if words in row]
+    return " ".join(word for word in found.split() if not set(word) <= set("━╸─"))
+
+
+def test_before_the_first_trial_it_says_that_it_starts(progress):
+    assert rows(progress)[0].endswith("0/6 trials, starting")
+
+
+def test_the_first_row_says_how_far_all_is_and_how_others_ended(progress, clock):
+    for t in NAIVE:
+        progress.started(t)
+    clock.now += 30
+    progress.reported(NAIVE[0], complete(0.2, 0.8))
+    progress.reported(NAIVE[1], outcome(UNTRAINED, status="failed"))
+    # 2 of 9 units in 30 s: 7 more take 105 s.
+    assert rows(progress)[0].endswith("  2/6 trials, 1 min 45 s left, 1 failed, 1 running")
+
+
+def test_each_scenario_has_its_own_time_left(clock):
+    """It lasts until its last trial ends, and takes those of other scenarios that come before."""
+    order = [*NAIVE[:2], DOMAIN[0], NAIVE[2], DOMAIN[1]]
+    progress = Progress({t.id: 1.0 for t in order}, BOTH, {})
+    progress.started(NAIVE[0])
+    clock.now += 10
+    progress.reported(NAIVE[0], complete(0.2, 0.8))
+    # 10 s a trial: of class-il the last one is the fourth, of domain-il the fifth.
+    assert row(progress, "1/3") == "class-il/split-digits 1/3 30 s left"
+    assert row(progress, "0/2") == "domain-il/split-digits 0/2 40 s left"
+    for t in order[1:4]:
+        progress.started(t)
+        progress.reported(t, complete(0.2, 0.8))
+    # 4 trials in 10 s: the last one takes 2.5 s.
+    assert row(progress, "3/3") == "class-il/split-digits 3/3 done"
+    assert row(progress, "1/2") == "domain-il/split-digits 1/2 2 s left"
+
+
+def test_what_a_running_trial_has_learned_shortens_the_time_left_of_its_scenario(clock):
+    progress = Progress({t.id: 1.0 for t in [*NAIVE, *DOMAIN]}, BOTH, {})
+    progress.started(NAIVE[0])
+    clock.now += 10
+    progress.reported(NAIVE[0], outcome(UNTRAINED, FIRST))
+    # Half a trial in 10 s: of class-il 2.5 are left, of all 4.5.
+    assert row(progress, "0/3") == "class-il/split-digits 0/3 50 s left"
+    assert row(progress, "0/2") == "domain-il/split-digits 0/2 1 min 30 s left"
+
+
+def test_failures_are_counted_with_their_scenario():
+    progress = Progress({t.id: 1.0 for t in [*NAIVE, *DOMAIN]}, BOTH, {})
+    for t, status in zip([*NAIVE, DOMAIN[0]], ["failed", "failed", "diverged", "complete"], strict=True):
+        progress.started(t)
+        progress.reported(t, outcome(UNTRAINED, [1.0, None], [0.5, 0.5], status=status))
+    assert row(progress, "3/3") == "class-il/split-digits 3/3 done 2 failed, 1 diverged"
+    assert row(progress, "1/2").endswith("left")
+
+
+def test_a_running_trial_says_its_task_and_how_long_it_has_been_at_work(clock):
+    progress = Progress({t.id: 1.0 for t in NAIVE}, BOTH, {}, tasks=lambda _: 2)
+    progress.started(NAIVE[0])
+    clock.now += 65
+    progress.started(NAIVE[1])
+    clock.now += 3
+    assert row(progress, "seed 0") == "naive seed 0 class-il/split-digits task 1 of 2 1 min 8 s"
+    assert row(progress, "seed 1") == "naive seed 1 class-il/split-digits task 1 of 2 3 s"
+    progress.reported(NAIVE[0], outcome(UNTRAINED, FIRST))
+    assert "task 2 of 2" in row(progress, "seed 0")
+    progress.reported(NAIVE[0], complete(0.2, 0.8))
+    assert not [each for each in rows(progress) if "seed 0" in each]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_trial_that_was_begun_before_does_not_claim_its_first_task():
+    progress = Progress({t.id: 1.0 for t in NAIVE}, BOTH, {}, begun=[NAIVE[0].id], tasks=lambda _: 2)
+    progress.started(NAIVE[0])
+    progress.started(NAIVE[1])
+    progress.waiting(NAIVE[1])
+    progress.started(NAIVE[1])
+    for seed in (0, 1):
+        assert "class-il/split-digits taken up again 0 s" in row(progress, f"seed {seed}")
+    progress.reported(NAIVE[0], outcome(UNTRAINED, FIRST))
+    assert "class-il/split-digits task 2 of 2 0 s" in row(progress, "seed 0")
+
+
+def test_of_many_means_those_that_changed_last_are_drawn_in_the_order_of_the_plan():
+    cells = [
+        trial("ewc", seed=seed, hyperparameters={"lambda": float(k)}) for k in range(1, 31) for seed in (0, 1)
     ]
+    named = {t.id: ("class-il/split-digits", f"ewc lambda={t.hyperparameters['lambda']:g}") for t in cells}
+    progress = Progress({t.id: 1.0 for t in cells}, named, {})
+    for t in cells[::2]:
+        progress.started(t)
+        progress.reported(t, complete(0.2, 0.8))
+    progress.started(cells[5])
+    progress.reported(cells[5], complete(0.4, 0.8))
+    # 13 rows: for all, the scenario, whoever runs, and means; above each of these a blank one, twice a title.
+    first, *others, more = rows(progress, height=14)[8:]
+    assert first == "class-il/split-digits  ewc lambda=3   n=2  0.550 ± 0.635"
+    assert [each.split()[1] for each in others] == ["lambda=28", "lambda=29", "lambda=30"]
+    assert more == "... and 26 more"
+
+
+# News.
+
+
+def news(view):
+    return [line.plain for line in view.news()]
+
+
+def test_a_failure_is_news_once_with_its_cause(progress):
+    progress.started(JOINT[2])
+    progress.reported(JOINT[2], outcome(UNTRAINED, status="failed", cause="ValueError: no\x1b[2J room\r"))
+    assert news(progress) == ["failed: joint seed 2 in class-il/split-digits: ValueError: no [2J room "]
+    assert news(progress) == []
+
+
+def test_a_loss_that_is_not_finite_and_a_process_that_ends_are_news(progress):
+    progress.started(NAIVE[0])
+    progress.reported(NAIVE[0], outcome(UNTRAINED, status="diverged", cause="the loss was nan"))
+    progress.started(NAIVE[1])
+    progress.waiting(NAIVE[1])
+    progress.waiting(NAIVE[1])
+    progress.started(NAIVE[1])
+    progress.reported(NAIVE[1], complete(0.2, 0.8))
+    assert news(progress) == [
+        "diverged: naive seed 0 in class-il/split-digits: the loss was nan",
+        "lost: naive seed 1 in class-il/split-digits: its process ended; it goes on in another one",
+    ]
+
+
+def test_what_is_wrong_with_the_storage_is_said_until_it_works_again(progress):
+    progress.storage_trouble("s3 is away;\ntrying again for 9 s")
+    assert "s3 is away; trying again for 9 s" in rows(progress)
+    assert ", s3 is away; trying again for 9 s, time left" in progress.headline()
+    progress.storage_trouble(None)
+    progress.started(NAIVE[0])
+    progress.reported(NAIVE[0], outcome(UNTRAINED, FIRST, trouble="disk full"))
+    assert "no checkpoint: disk full" in rows(progress)
+    progress.reported(NAIVE[0], complete(0.2, 0.8))
+    assert not [each for each in rows(progress) if "disk" in each or "s3" in each]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import made
@@ -18,7 +19,10 @@ from results.store import Store
 TRIAL = trial()
 UNTRAINED, FIRST, LAST = [0.5, None], [0.9, None], [0.4, 1.0]
 RUNNING = outcome(UNTRAINED, FIRST)
-COMPLETE = outcome(UNTRAINED, FIRST, LAST, status="complete", host="node-7", cpu_model="abacus")
+MACHINE = {"host": "node-7", "cpu_model": "abacus", "gpu_model": "jacquard"}
+COMPLETE = outcome(
+    UNTRAINED, FIRST, LAST, status="complete", **MACHINE, packages='{"numpy": "2.0", "torch": "2.6+cpu"}'
+)
 
 
 @pytest.fixture
@@ -141,12 +145,9 @@ def test_a_complete_trial_has_its_matrix_and_where_it_ran(recorder, store):
     recorder.reported(TRIAL, COMPLETE)
     recorder.writer.flush()
     ended = row(store)
-    assert (ended["status"], ended["attempts"], ended["host"], ended["cpu_model"]) == (
-        "complete",
-        1,
-        "node-7",
-        "abacus",
-    )
+    assert (ended["status"], ended["attempts"]) == ("complete", 1)
+    assert {name: ended[name] for name in MACHINE} == MACHINE
+    assert ended["packages"] == [("numpy", "2.0"), ("torch", "2.6+cpu")]
     accuracy = store.accuracy().to_pylist()
     matrix = {(r["eval_task"], r["after_task"]): r["accuracy"] for r in accuracy}
     assert matrix == {
@@ -158,6 +159,38 @@ def test_a_complete_trial_has_its_matrix_and_where_it_ran(recorder, store):
         (1, 1): 1.0,
     }
     assert {r["n_eval"] for r in accuracy} == {10}
+
+
+def test_every_row_of_a_trial_says_which_command_runs_it_and_a_later_command_replaces_that(recording, store):
+    def command(day, commit, dirty):
+        return {
+            "driver_started_at": datetime(2026, 1, day, tzinfo=UTC),
+            "git_commit": commit,
+            "git_dirty": dirty,
+        }
+
+    first, second = command(1, "c0", False), command(2, None, None)
+    recorder = recording(command=first)
+    recorder.started(TRIAL)
+    recorder.writer.flush()
+    assert {name: row(store)[name] for name in first} == first
+    assert (row(store)["host"], row(store)["gpu_model"], row(store)["packages"]) == (None, None, None)
+    recorder.reported(TRIAL, RUNNING)
+    recorder.stopped(TRIAL)
+    recorder.writer.flush()
+    assert {name: row(store)[name] for name in first} == first
+    later = recording(command=second)
+    later.started(TRIAL)
+    later.reported(TRIAL, COMPLETE)
+    later.writer.flush()
+    assert {name: row(store)[name] for name in second} == second
+
+
+def test_a_process_that_could_not_say_what_it_ran_with_leaves_it_open(recorder, store):
+    recorder.started(TRIAL)
+    recorder.lost(TRIAL, "out of memory")
+    recorder.writer.flush()
+    assert (row(store)["gpu_model"], row(store)["packages"]) == (None, None)
 
 
 def test_a_report_that_comes_twice_leaves_each_row_once(recorder, store):

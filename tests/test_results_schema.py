@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from results.schema import ACCURACY, SUMMARY, TASKS, TRIALS, to_rows, to_table
+from results.meanings import SCHEMAS
+from results.schema import ACCURACY, TASKS, TRIALS, to_rows, to_table
 
 ROW = {
     "trial_id": "t1",
@@ -25,13 +26,24 @@ ROW = {
 }
 
 
-@pytest.mark.parametrize(
-    "schema", [TRIALS, ACCURACY, TASKS, SUMMARY], ids=lambda s: s.metadata[b"clsweep.table"]
-)
+@pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_every_column_is_described_and_every_table_has_a_version(schema):
     assert all(field.metadata[b"description"] for field in schema)
     assert schema.metadata[b"clsweep.schema_version"] == b"1"
     assert len(set(schema.names)) == len(schema.names)
+
+
+def test_columns_of_amounts_have_a_unit():
+    units = {
+        name: {field.name: field.metadata.get(b"unit", b"").decode() for field in schema}
+        for name, schema in SCHEMAS.items()
+    }
+    assert [units["trials"][name] for name in ("wall_s", "peak_memory_bytes", "chance", "seed")] == [
+        *("s", "byte", "share", ""),
+    ]
+    assert [units["accuracy"][name] for name in ("accuracy", "n_eval")] == ["share", "examples"]
+    assert [units["tasks"][name] for name in ("loss", "memory_by_task")] == ["nats", "examples"]
+    assert [units[name]["half_width"] for name in ("summary", "comparisons", "transfer")] == ["share"] * 3
 
 
 def test_rows_come_back_as_pyarrow_gives_them():
@@ -46,6 +58,14 @@ def test_rows_come_back_as_pyarrow_gives_them():
     )
     for some in (table, table.slice(1), pa.concat_tables([table, table]), table.slice(0, 0)):
         assert to_rows(some) == some.to_pylist()
+
+
+def test_rows_with_a_map_become_a_table_again():
+    row = {"task": 0, "train_s": 0.0, "eval_s": 0.0, "steps": 1, "parameters": 1, "other": {"drift": 0.25}}
+    identity = {name: ROW[name] for name in ("trial_id", "scenario", "method", "seed")}
+    table = to_table(TASKS, [identity | row, identity | row | {"other": None}])
+    assert [each["other"] for each in to_rows(table)] == [[("drift", 0.25)], None]
+    assert to_table(TASKS, to_rows(table)).equals(table)
 
 
 def test_rows_become_typed_columns():

@@ -91,6 +91,19 @@ def test_parts_carry_the_descriptions_of_their_columns(tmp_path):
     assert ds.dataset(tmp_path / "accuracy").schema.equals(ACCURACY, check_metadata=True)
 
 
+def test_a_part_of_one_row_says_its_values_once(tmp_path):
+    """Parquet would say each again as the dictionary, the least and the greatest: a fourth of the part."""
+    store = Store(tmp_path)
+    store.write_trial(trial("t1", error="went wrong"))
+    store.write_accuracy("t1", accuracy())
+    parts = [pq.read_metadata(tmp_path / table / "t1.parquet") for table in ("trials", "accuracy")]
+    columns = [[part.row_group(0).column(k) for k in range(part.num_columns)] for part in parts]
+    said = [[(c.is_stats_set, c.has_dictionary_page) for c in some] for some in columns]
+    assert set(said[0]) == {(False, False)}
+    assert set(said[1]) == {(True, True)}
+    assert (tmp_path / "trials" / "t1.parquet").read_bytes().count(b"went wrong") == 1
+
+
 def test_statuses_tell_the_state_of_every_trial(tmp_path):
     store = Store(tmp_path)
     for trial_id, status in (("t1", RUNNING), ("t2", FAILED), ("t1", COMPLETE)):

@@ -5,15 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from made_rows import Rows, screen
 
+from results.layout import csv_text
 from results.schema import FAILED
 from results.transfer import Transfer, forward_transfer, has_reference
-from results.transfer_tables import TRANSFER, to_arrow, to_csv, to_markdown, transfer_tables
+from results.transfer_tables import TRANSFER, to_arrow, to_markdown, transfer_tables
 
 HALF_T1 = 12.706205 / 2
 """For two seeds the half width is t(0.975, 1) sd / sqrt(2) = 12.706205 / 2 times their distance."""
@@ -256,18 +256,7 @@ def test_programs_get_a_typed_row_per_cell_task_and_measure(tmp_path):
 
 
 def test_csv_has_the_same_rows_with_empty_fields_for_null():
-    rows = list(csv.DictReader(io.StringIO(to_csv(transferred(three_tasks())))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(to_arrow(transferred(three_tasks()))))))
     assert len(rows) == 2 * 3 * 3
     means = [row for row in rows if (row["label"], row["task"], row["measure"]) == ("scratch", "", "end")]
     assert [(float(row["mean"]), row["gain"]) for row in means] == [(pytest.approx(0.9), "")]
-
-
-def test_the_results_page_has_every_column_beside_those_of_the_summary():
-    page = (Path(__file__).parents[1] / "docs/results.md").read_text(encoding="utf-8")
-    section = page.partition("| column of forward transfer |")[2].partition("\n\n")[0]
-    own = list(TRANSFER)[TRANSFER.names.index("label") + 1 :]
-    assert section.splitlines()[2:] == [
-        f"| `{column.name}` | {column.type} | {'yes' if column.nullable else 'no'} |"
-        f" {column.metadata[b'description'].decode()} |"
-        for column in own
-    ]

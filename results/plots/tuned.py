@@ -1,16 +1,13 @@
-"""Pictures, with matplotlib: every plot draws on the axes it is given and returns them.
-
-Colours are those of Okabe & Ito (2008), which colour-blind people can tell apart, and differ in lightness, so
-that they survive a print in grey.
-"""
+"""What a search found: response curves, and stability against plasticity."""
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from results.plots.sheet import Panels, sheet
+from results.plots.style import BLACK, BLUE, GREY, ORANGE
+from results.plots.words import LEVEL, percent
 from results.tuned import Configuration, TunedStudy, pareto_front
 from results.tuned_tables import RESPONSES
 
@@ -18,42 +15,25 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["response_curve", "response_figure", "save", "stability_figure", "stability_plasticity"]
-
-BLUE, ORANGE, GREY, BLACK = "#0072B2", "#D55E00", "#999999", "#000000"
-FORMATS = ("png", "svg")
-
-
-def save(figure: Figure, folder: Path, name: str) -> list[Path]:
-    """Write *figure* as PNG and SVG into *folder*, whole or not at all; return the files.
-
-    Raises:
-        OSError: they cannot be written.
-    """
-    from matplotlib import rc_context  # noqa: PLC0415 - a table is shown without matplotlib
-
-    folder.mkdir(parents=True, exist_ok=True)
-    paths = [folder / f"{name}.{ending}" for ending in FORMATS]
-    with rc_context({"svg.hashsalt": "clsweep"}):
-        for path in paths:
-            partial = path.with_name(f".{path.name}.tmp")
-            figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=_NO_DATE[path.suffix[1:]])
-            os.replace(partial, path)
-    return paths
-
-
-# The same results give the same file.
-_NO_DATE: Mapping[str, dict[str, str | None]] = {"png": {}, "svg": {"Date": None}}
+__all__ = ["response_curve", "response_figure", "stability_figure", "stability_plasticity"]
 
 
 def response_figure(study: TunedStudy, name: str) -> Figure:
     """ACC, BWT and FM of every configuration of *study* against the hyperparameter *name*."""
-    figure, columns = _figure(len(RESPONSES))
+    panels = Panels(1, len(RESPONSES), 3.1, 2.5, across=0.6, top=0.1)
+    title = f"{study.scenario}, {study.method}: response to {name}"
+    about = f"validation data; mean and {percent(LEVEL)} interval (Student t), {_seeds(study)}"
+    figure, columns = sheet(panels, len(RESPONSES), title, [about])
     for axes, metric in zip(columns, RESPONSES, strict=True):
         response_curve(axes, study, name, metric)
-    columns[0].legend(loc="best", fontsize="small", frameon=False)
-    figure.suptitle(f"{study.scenario}, {study.method}: validation data, mean and 95 % interval over seeds")
+    _legend(columns[0])
     return figure
+
+
+def _seeds(study: TunedStudy) -> str:
+    counts = {each.seeds for each in study.configurations if each.seeds}
+    n = f"{min(counts)} to {max(counts)}" if len(counts) > 1 else f"{max(counts, default=0)}"
+    return f"n = {n} selection seeds"
 
 
 def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str) -> Axes:
@@ -112,9 +92,10 @@ def _bar(configuration: Configuration, metric: str, study: TunedStudy) -> tuple[
 
 def stability_figure(study: TunedStudy) -> Figure:
     """The stability-plasticity picture of *study*."""
-    figure, (axes,) = _figure(1)
+    title = f"{study.scenario}, {study.method}: stability and plasticity"
+    about = f"validation data; means over {_seeds(study)}"
+    figure, (axes,) = sheet(Panels(1, 1, 4.2, 3.0, top=0.1), 1, title, [about])
     stability_plasticity(axes, study)
-    figure.suptitle(f"{study.scenario}, {study.method}")
     return figure
 
 
@@ -136,20 +117,16 @@ def stability_plasticity(axes: Axes, study: TunedStudy) -> Axes:
         axes.plot([cost], [gain], "*", color=BLACK, markersize=12, label="chosen", zorder=3)
     axes.set_xlabel("forgetting (stability: to the left)")
     axes.set_ylabel("learning accuracy (plasticity: up)")
-    axes.legend(loc="best", fontsize="small", frameon=False)
+    _legend(axes)
     return axes
+
+
+def _legend(axes: Axes) -> None:
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="best", fontsize=8, frameon=False)
 
 
 def _mean(configuration: Configuration, metric: str) -> float:
     interval = configuration.interval(metric)
     assert interval is not None
     return interval.mean
-
-
-def _figure(columns: int) -> tuple[Figure, list[Axes]]:
-    # Without pyplot, whose figures live until somebody closes them and which looks for a screen.
-    from matplotlib.figure import Figure  # noqa: PLC0415 - a table is shown without matplotlib
-
-    figure = Figure(figsize=(4.2 * columns + 0.6, 3.8), layout="constrained")
-    row = figure.subplots(1, columns, squeeze=False)[0]
-    return figure, list(row)

@@ -1,0 +1,77 @@
+"""The report of a run: reads the run, and writes the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrator.showing import shown
+from orchestrator.standing import Standing, standing
+from results.layout import counted
+from results.storage import Folder
+from results.store import Store
+
+if TYPE_CHECKING:  # what does not make pages needs no Jinja2
+    from results.report import Pictures
+
+NAME = "report.html"
+"""The report in a run's folder."""
+
+
+def reported(store: Store, output: Path | None = None) -> str:
+    """Write the report of the run in *store* to the file *output*, or beside its rows; return where it is.
+
+    The file appears whole or not at all.
+
+    Raises:
+        StoreError: the run cannot be read, or the file cannot be written.
+    """
+    folder, name = (store.root, NAME) if output is None else (Folder.at(output.parent), output.name)
+    folder.write(name, page_of(store).encode())
+    return f"{folder}/{name}" if output is None else str(output)
+
+
+def page_of(
+    store: Store, *, live: bool = False, pictures: Pictures | None = None, remarks: Sequence[str] = ()
+) -> str:
+    """The report of the run in *store*, with *remarks* beside what there is to say of the run itself.
+
+    *live* and *pictures* as `results.report.report_html` has them.
+
+    Raises:
+        StoreError: the run cannot be read.
+    """
+    from results.report import report_html  # noqa: PLC0415 - Jinja2 and matplotlib, for pages alone
+
+    stands = standing(store)
+    run = shown(store)
+    return report_html(
+        run.sweep,
+        spec=store.spec(),
+        command=_command(stands),
+        notes=[*run.notes, *_driver(stands, live=live), *remarks],
+        studies=run.studies,
+        live=live,
+        all_trials=stands.current,
+        pictures=pictures,
+    )
+
+
+def _command(run: Standing) -> str:
+    """What runs the spec of the report, saved as a file."""
+    if run.spec is None:
+        return run.continuation
+    names = [*run.spec.method_names, *run.spec.scenario_labels]
+    plug_ins = any(":" in name for name in names) or run.spec.plug_in_models
+    return f"clsweep {'tune' if run.spec.tune else 'run'} sweep.yaml{' --allow-plugins' if plug_ins else ''}"
+
+
+def _driver(run: Standing, *, live: bool) -> list[str]:
+    """Who is at work on the run, where that says more than the statuses of its trials."""
+    if run.driver and live:
+        return [f"driven by process {run.driver.process} on {run.driver.host}"]
+    if run.running and not run.driver:
+        interrupted = counted(len(run.running), "trial")
+        return [f"no driver is running, {interrupted} interrupted; to continue: {run.continuation}"]
+    return []
