@@ -138,6 +138,21 @@ MetricOption = Annotated[
         "--metric", metavar="METRIC", help="Only this metric, not the usual ones.", autocompletion=_metrics
     ),
 ]
+BaselineOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="METHOD",
+        help="Compare all others with this method or line, not all with all.",
+        autocompletion=_methods,
+    ),
+]
+CellOption = Annotated[
+    list[str] | None,
+    typer.Option("--cell", metavar="LINE", help="Let this line of a grid stand for its method."),
+]
+MarginOption = Annotated[
+    float, typer.Option(metavar="X", min=0, max=1, help="The difference that seeds should show.")
+]
 LevelOption = Annotated[
     float, typer.Option(metavar="LEVEL", min=0.5, max=0.9999, help="Level of the two-sided intervals.")
 ]
@@ -153,6 +168,24 @@ class Format(StrEnum):
     markdown = "markdown"
     csv = "csv"
     parquet = "parquet"
+
+
+class TextFormat(StrEnum):
+    """How `compare` writes what it found."""
+
+    table = "table"
+    markdown = "markdown"
+    csv = "csv"
+
+
+class ExportFormat(StrEnum):
+    """What `export` writes."""
+
+    parquet = "parquet"
+    csv = "csv"
+    json = "json"
+    markdown = "markdown"
+    latex = "latex"
 
 
 class Ended(StrEnum):
@@ -372,23 +405,10 @@ def show(
             autocompletion=_orders,
         ),
     ] = None,
-    baseline: Annotated[
-        str | None,
-        typer.Option(
-            metavar="METHOD",
-            help="Compare all others with this method or line, not all with all.",
-            autocompletion=_methods,
-        ),
-    ] = None,
-    named: Annotated[
-        list[str] | None,
-        typer.Option("--cell", metavar="LINE", help="Let this line of a grid stand for its method."),
-    ] = None,
+    baseline: BaselineOption = None,
+    named: CellOption = None,
     level: LevelOption = 0.95,
-    margin: Annotated[
-        float,
-        typer.Option(metavar="X", min=0, max=1, help="The difference that seeds should show."),
-    ] = 0.02,
+    margin: MarginOption = 0.02,
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
     output: Annotated[
         Path | None,
@@ -450,19 +470,21 @@ def plot(
         Path | None,
         typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go (else RUN/plots)."),
     ] = None,
+    named: CellOption = None,
     level: LevelOption = 0.95,
     everything: AllOption = False,
 ) -> None:
     """Draw a run as PNG and SVG: matrices, forgetting curves, metrics, differences, what a search found."""
     from orchestrator.plotting import NotDrawn, NothingToDraw, plotted
+    from results.families import NoSuchCell
     from results.store import StoreError, open_run
 
     try:
         store = open_run(run_folder)
         folder = _output_folder(store, output, "plots", "the pictures")
-        for path in plotted(store, folder, everything=everything, level=level):
+        for path in plotted(store, folder, everything=everything, level=level, named=named or ()):
             print(path, file=sys.stderr if isinstance(path, NotDrawn) else sys.stdout)
-    except (StoreError, NothingToDraw) as error:
+    except (StoreError, NothingToDraw, NoSuchCell) as error:
         _fail(str(error), WRONG_REQUEST)
     except BrokenPipeError:  # nobody reads the names of the files any more
         raise
@@ -475,6 +497,94 @@ def _output_folder(store: Store, output: Path | None, name: str, what: str) -> P
     if output is None and not store.root.is_local:
         _refuse(f"the run is not on this machine's disk; say where {what} go with --output")
     return output or Path(store.root.path) / name
+
+
+@app.command()
+def export(
+    run_folder: RunArgument,
+    form: Annotated[
+        ExportFormat, typer.Option("--format", help="For programs, or for papers (markdown, latex).")
+    ] = ExportFormat.parquet,
+    output: Annotated[
+        str | None,
+        typer.Option("--output", "-o", metavar="DIR|URI", help="Where the files go (else RUN/export)."),
+    ] = None,
+    names: Annotated[
+        list[str] | None, typer.Option("--table", metavar="TABLE", help="Only this table, not all.")
+    ] = None,
+    metrics: MetricOption = None,
+    baseline: BaselineOption = None,
+    named: CellOption = None,
+    level: LevelOption = 0.95,
+    margin: MarginOption = 0.02,
+    everything: AllOption = False,
+) -> None:
+    """Write a run's tables as files, one each: rows, summary, comparisons, and methods over all scenarios."""
+    from orchestrator.exporting import exported
+    from orchestrator.showing import damage
+    from results.export import NoRows
+    from results.families import NoSuchCell
+    from results.store import StoreError, open_run
+    from results.sweep import NoSuchTable
+
+    try:
+        store = open_run(run_folder)
+        for path in exported(
+            store,
+            form,
+            output,
+            names=names or (),
+            metrics=metrics or (),
+            everything=everything,
+            baseline=baseline,
+            named=named or (),
+            level=level,
+            margin=margin,
+        ):
+            print(path)
+    except (StoreError, NoSuchTable, NoSuchCell, NoRows) as error:
+        _fail(str(error), WRONG_REQUEST)
+    for note in damage(store):
+        print(note, file=sys.stderr)
+
+
+@app.command()
+def compare(
+    run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="A run's folder: what there was before.")],
+    run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another run's folder: what there is now.")],
+    scenarios: ScenarioOption = None,
+    methods: Annotated[
+        list[str] | None,
+        typer.Option("--method", metavar="METHOD", help="Compare this method or line, not all."),
+    ] = None,
+    metrics: MetricOption = None,
+    level: LevelOption = 0.95,
+    form: Annotated[TextFormat, typer.Option("--format", help="How to write it.")] = TextFormat.table,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Exit code 0 only if all numbers are the same bit for bit.")
+    ] = False,
+    everything: AllOption = False,
+) -> None:
+    """Say what changed between two runs: exit code 0 if nothing surely did, else 1."""
+    from orchestrator.comparing import Wanted, print_comparison
+    from results.families import NoSuchCell
+    from results.store import StoreError
+    from results.two_runs import NothingInCommon
+
+    wanted = Wanted(
+        form=form,
+        scenarios=scenarios or (),
+        methods=methods or (),
+        metrics=metrics or (),
+        level=level,
+        everything=everything,
+        exact=exact,
+    )
+    try:
+        differ = print_comparison(run_a, run_b, wanted)
+    except (StoreError, NoSuchCell, NothingInCommon) as error:
+        _fail(str(error), WRONG_REQUEST)
+    raise typer.Exit(SOME_FAILED if differ else OK)
 
 
 @app.command()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from orchestrator.showing import shown
@@ -28,20 +28,27 @@ class NotDrawn:
 
 
 def plotted(
-    store: Store, folder: Path, *, everything: bool = False, level: float = 0.95
+    store: Store,
+    folder: Path,
+    *,
+    everything: bool = False,
+    level: float = 0.95,
+    named: Sequence[str] = (),
 ) -> Iterator[Path | NotDrawn]:
     """Draw everything that the run in *store* supports into *folder*; yield each file once it is there.
 
     What it does not support is yielded as `NotDrawn`. *everything* adds the trials of earlier settings,
-    *level* is that of the intervals.
+    *level* is that of the intervals, and *named* holds the
+    labels of lines that stand for their methods in comparisons.
 
     Raises:
         NothingToDraw: no trial is complete and nothing was searched.
+        NoSuchCell: nothing is called as one of *named*.
         StoreError: the run cannot be read.
         OSError: a file cannot be written.
     """
     run = shown(store, everything=everything, level=level)
-    found = plots.pictures(run.sweep, run.studies)
+    found = plots.pictures(replace(run.sweep, named=tuple(named)), run.studies)
     if not any(picture.draw for picture in found):
         raise NothingToDraw(f"{store.root}: no trial is complete, so there is nothing to draw")
     for picture in found:

@@ -30,8 +30,8 @@ LOOK_EVERY_S = 3.0
 """The rows are looked at no more often than this."""
 DRAW_EVERY_S = 20.0
 """The plots, which take a second or two per scenario, are drawn no more often than this."""
-_SHARE = 5
-"""What took a second is done again after so many, so that the sweep has the machine for itself."""
+_SHARE = 4
+"""What took a second is done again after so many, so that the sweep has most of the machine."""
 
 
 class CannotListen(Exception):  # noqa: N818 - reads as what happened
@@ -68,19 +68,20 @@ class Report:
         self._making = threading.Lock()
         self._state = _state(store)
         self._pictures: Pictures
-        self._drawn_of = ""
+        self._drawn_of, self._drew_s = "", 0.0
         self._draw_next = self._look_next = clock()
         self._page = self._good = self._made(self._state)
 
     def page(self) -> Page:
         """The page as it is now, or as it was a few seconds ago."""
         if self._clock() >= self._look_next and self._making.acquire(blocking=False):
-            began = self._clock()
+            began, self._drew_s = self._clock(), 0.0
             try:
                 self._renew()
             finally:
                 ended = self._clock()
-                self._look_next = ended + max(LOOK_EVERY_S, _SHARE * (ended - began))
+                spent = ended - began - self._drew_s  # drawing has a pause of its own
+                self._look_next = ended + max(LOOK_EVERY_S, _SHARE * spent)
                 self._making.release()
         return self._page
 
@@ -105,7 +106,8 @@ class Report:
             run = shown(store)
             self._pictures, self._drawn_of = drawn(run.sweep, run.studies), state
             self._drawn_at = datetime.now(UTC)
-            self._draw_next = self._clock() + max(DRAW_EVERY_S, _SHARE * (self._clock() - began))
+            self._drew_s = self._clock() - began
+            self._draw_next = self._clock() + max(DRAW_EVERY_S, _SHARE * self._drew_s)
         late = f"The plots are of {self._drawn_at:%H:%M:%S} UTC; the next are drawn soon."
         remarks = [] if self._drawn_of == state else [late]
         return Page.of(page_of(store, live=True, pictures=self._pictures, remarks=remarks))
@@ -182,10 +184,9 @@ class _Handler(BaseHTTPRequestHandler):
     """One page, for who asks for it by this machine's own name."""
 
     server: Server
-    protocol_version = "HTTP/1.1"
     server_version, sys_version = "clsweep", ""
     timeout = 60
-    """Seconds after which an idle connection is closed."""
+    """Seconds after which a reader who neither asks nor takes the answer is given up."""
 
     def do_GET(self) -> None:
         """Send the page, or that it is the one that the browser has."""
@@ -204,7 +205,6 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the name that http.server looks for
 
     def _not_allowed(self) -> None:
-        self.close_connection = True  # what the request brings along is not read
         self._refuse(HTTPStatus.METHOD_NOT_ALLOWED, "The report can only be read.", Allow="GET, HEAD")
 
     do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _not_allowed  # noqa: N815 - names that are looked for

@@ -188,7 +188,8 @@ def transfer_of(run: Shown) -> list[Transfer]:
 def _transfer(run: Shown) -> list[Transfer]:
     if not has_reference(run.sweep.cells):  # the parts of the tasks need not be read
         return []
-    return forward_transfer(run.sweep.cells, run.sweep.trials, run.sweep.accuracy, run.sweep.tasks)
+    sweep = run.sweep
+    return forward_transfer(sweep.cells, sweep.trials, sweep.accuracy, sweep.tasks, level=sweep.level)
 
 
 def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:

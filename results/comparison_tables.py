@@ -171,7 +171,10 @@ def _tests(family: Family) -> Iterator[str]:
         )
     else:
         yield "1 look: all seeds came with one command"
-    yield "g: Hedges' g of the pairs; P(A>B): share of seeds on which the first is better"
+    yield (
+        f"difference ± {100 * family.level:g} % half-width (Student t); g: Hedges' g of the pairs; P(A>B): "
+        "share of seeds on which the first is better"
+    )
 
 
 def _left_out(family: Family) -> Iterator[str]:

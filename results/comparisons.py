@@ -98,7 +98,7 @@ def share_better(
 
     What differs by less than `DECIMALS` is a tie.
 
-    The probability of outperforming of Bouthillier et al. 2021, section 4. None without a shared seed.
+    The probability of outperforming of Bouthillier et al. 2021. None without a shared seed.
 
     >>> share_better({0: 0.9, 1: 0.8, 2: 0.5}, {0: 0.7, 1: 0.8, 2: 0.6})
     0.5

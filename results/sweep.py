@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -110,7 +111,9 @@ class Sweep:
             NoSuchCell: as `families`.
         """
         if name not in TABLES:
-            raise NoSuchTable(f"no table {name!r}; there: {', '.join(TABLES)}")
+            near = get_close_matches(name, TABLES, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(TABLES)}"
+            raise NoSuchTable(f"no table {name!r}; {hint}")
         return TABLES[name](self)
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -126,9 +129,11 @@ class Sweep:
         """The tables that ``clsweep show`` prints, 80 columns wide."""
         from rich.console import Group  # noqa: PLC0415 - programs that only want numbers need no rich
 
+        from results.notes import marks_legend  # noqa: PLC0415 - only tables for people have notes
         from results.tables import summary_tables  # noqa: PLC0415 - draws with rich
 
-        return Group(f"{self!r}\n", *summary_tables(self.cells, best=self.best()))
+        best = self.best()
+        return Group(f"{self!r}\n", *summary_tables(self.cells, best=best, remarks=marks_legend(best)))
 
     def __repr__(self) -> str:
         """One line: what is in it."""
@@ -155,7 +160,7 @@ TABLES: Mapping[str, Callable[[Sweep], pa.Table]] = {
     "across": lambda sweep: across_table(sweep.scores, level=sweep.level),
     "profiles": lambda sweep: profiles_table(sweep.scores, level=sweep.level),
     "transfer": lambda sweep: transfer_table(
-        forward_transfer(sweep.cells, sweep.trials, sweep.accuracy, sweep.tasks)
+        forward_transfer(sweep.cells, sweep.trials, sweep.accuracy, sweep.tasks, level=sweep.level)
         if has_reference(sweep.cells)
         else []
     ),

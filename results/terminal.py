@@ -18,7 +18,7 @@ from results.matrices import Array
 from results.notes import footnotes
 from results.plots.bands import seen_accuracy
 from results.plots.curves import memory, shown_tasks
-from results.plots.words import named, seeds_of
+from results.plots.words import lines_of, named, seeds_of
 from results.summary import CellSummary
 from results.tuned import TunedStudy
 from results.tuned_tables import RESPONSES
@@ -77,7 +77,7 @@ class _Names:
 
     def __init__(self, names: Sequence[str], width: int) -> None:
         most = max(_LEAST, width // 3)
-        self.texts = [textwrap.wrap(name, most, subsequent_indent="") for name in names]
+        self.texts = [lines_of(name, most) for name in names]
         self.width = max(len(line) for text in self.texts for line in text)
 
 
@@ -139,11 +139,13 @@ def _curve_lines(title: str, cells: Sequence[CellSummary], width: int, height: i
     means = [np.mean([memory(cell, R) for R in cell.matrices.values()], axis=0) for cell in cells]
     T = len(means[0])
     if T > 1:
-        yield _average_plot(title, means, width, height)
+        yield from textwrap.wrap(f"{title}: mean accuracy on the tasks learned, against their number", width)
+        yield _average_plot(means, width, height)
     names = _Names([f"{letter} {named(cell)}" for letter, cell in zip(_LETTERS, cells, strict=False)], width)
     tasks = shown_tasks(T, max(1, (width - names.width - 1) // (max(T, 7) + 1)))
     column = max(T, len(f"task {tasks[-1]}"))
-    yield f"{title}: accuracy on a task as tasks are learned, {_LEVELS[0]} 0 to {_LEVELS[-1]} 1"
+    scale = f"{_LEVELS[0]} 0 to {_LEVELS[-1]} 1"
+    yield from textwrap.wrap(f"{title}: accuracy on a task as tasks are learned, {scale}", width)
     heads = [f"task {task}".ljust(column) for task in tasks]
     yield " ".join([" " * names.width, *heads]).rstrip()
     for mean, (first, *others) in zip(means, names.texts, strict=True):
@@ -160,7 +162,7 @@ def _spark(values: Array) -> str:
     )
 
 
-def _average_plot(title: str, means: Sequence[Array], width: int, height: int) -> str:
+def _average_plot(means: Sequence[Array], width: int, height: int) -> str:
     _empty_plot(width, height)
     T = len(means[0])
     for letter, mean in zip(_LETTERS, means, strict=False):
@@ -171,8 +173,6 @@ def _average_plot(title: str, means: Sequence[Array], width: int, height: int) -
             plotext.plot(xs, ys, marker=letter)
     plotext.xlim(1, T)
     plotext.xticks(range(1, T + 1, -(-T // 10)))
-    plotext.xlabel("tasks learned")
-    plotext.title(f"{title}: mean accuracy on the tasks learned")
     return _built()
 
 

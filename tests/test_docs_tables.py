@@ -25,7 +25,10 @@ from sweeps.tuning import ChosenSettings, TuneSettings
 from sweeps.validation import allowed
 
 ROOT = Path(__file__).parents[1]
-VERBS = ["run", "tune", "plan", "show", "plot", "status", "check", "gate", "list"]
+VERBS = [
+    *("run", "tune", "plan", "show", "plot", "export", "compare"),
+    *("status", "check", "gate", "list"),
+]
 # What no schema says, since it is checked as the scenarios are.
 IN_WORDS = {"source": "the name of a stream, or a mapping with its settings"}
 

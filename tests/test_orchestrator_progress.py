@@ -7,8 +7,16 @@ from types import SimpleNamespace
 import pytest
 from made import outcome, trial
 
+from cl.training import Score, TaskReport
+from orchestrator.course import Course
 from orchestrator.durations import duration
+from orchestrator.identity import StreamFacts
+from orchestrator.outcome import Outcome
 from orchestrator.progress import Progress, final_accuracy
+from orchestrator.tuning import TunedSweep
+from orchestrator.tuning_progress import TuningProgress
+from sweeps.studies import Study
+from sweeps.tuning import TuneSettings, Tuning
 
 NAIVE = [trial(seed=seed) for seed in range(3)]
 JOINT = [trial("joint", seed=seed) for seed in range(3)]
@@ -257,6 +265,73 @@ def test_what_is_wrong_with_the_storage_is_said_until_it_works_again(progress):
     assert "no checkpoint: disk full" in rows(progress)
     progress.reported(NAIVE[0], complete(0.2, 0.8))
     assert not [each for each in rows(progress) if "disk" in each or "s3" in each]
+
+
+# A sweep that is tuned.
+
+SELECTION, REPORT = (1_000_000, 1_000_001), (0, 1)
+
+
+def study(method, lambdas=(), scheduler="none"):
+    """A method that is searched over *lambdas*, or only reported."""
+    reported = trial(method, tasks=3)
+    grid = tuple({**reported.hyperparameters, "lambda": value} for value in lambdas)
+    found = Study(reported, (reported.scenario, "d1g175"), {}, grid, val_share=0.1)
+    how = Tuning(TuneSettings(search="grid", scheduler=scheduler), SELECTION, {}, {})
+    return Course(found, how, REPORT, StreamFacts(3, 0.5), "class-il/split-digits", method)
+
+
+def learned(trial, tasks, accuracy=0.75, **values):
+    """What *trial* reports after so many tasks of three: the same accuracy on each."""
+    scores = tuple(Score(task, trial.scored_on, accuracy, 10) for task in range(3))
+    reports = tuple(TaskReport(after, scores) for after in range(-1, tasks))
+    return Outcome(reports, values.pop("status", "complete" if tasks == 3 else "running"), **values)
+
+
+def told(view, sweep, *accuracies):
+    """Let the next trials of *sweep* learn as many tasks as they are to."""
+    for accuracy in accuracies:
+        trial, until = sweep.next()
+        view.started(trial)
+        view.reported(trial, learned(trial, until or 3, accuracy))
+
+
+def test_each_search_says_how_far_it_is_and_the_best_that_it_found():
+    sweep = TunedSweep([study("naive"), study("ewc", [1.0, 100.0])], {})
+    view = TuningProgress(sweep)
+    assert rows(view)[0].endswith("0 of at most 10 trials, starting")
+    assert row(view, "naive") == "class-il/split-digits naive 0/2 reporting, 0 of 2 trials"
+    # Two configurations on two seeds, then the winner and the default on two others.
+    assert row(view, "ewc") == "ewc 0/8 searching, 2 configurations"
+    told(view, sweep, 0.5, 0.5, 0.25, 0.75)
+    assert row(view, "naive") == "class-il/split-digits naive 2/2 done"
+    assert row(view, "2/8") == "ewc 2/8 searching, 2 configurations"
+    assert "best so far" in rows(view)
+    assert row(view, "val_acc") == "class-il/split-digits ewc val_acc 0.750 (n=1) lambda=100"
+    told(view, sweep, 0.75, 0.75)
+    assert row(view, "4/8") == "ewc 4/8 reporting, 0 of 4 trials"
+    told(view, sweep, *[0.5] * 4)
+    assert rows(view)[0].endswith("10 of 10 trials, at most 0 s left, 0 running")
+
+
+def test_a_trial_of_a_search_is_called_by_what_it_tries():
+    sweep = TunedSweep([study("ewc", [1.0, 100.0])], {})
+    view = TuningProgress(sweep, tasks=lambda _: 3)
+    first, second = sweep.next().trial, sweep.next().trial
+    view.started(first)
+    view.started(second)
+    assert row(view, "lambda=100").startswith("ewc lambda=100 seed 1000000 class-il/split-digits task 1 of 3")
+    view.reported(first, learned(first, 1, status="failed", cause="KeyError: 'x'"))
+    view.reported(second, learned(second, 1, status="diverged", cause="the loss was nan"))
+    assert news(view) == ["failed: ewc lambda=1 seed 1000000 in class-il/split-digits: KeyError: 'x'"]
+    assert ", 0 running, 1 failed, 1 diverged, " in view.headline()
+
+
+def test_a_trial_that_pauses_does_not_run():
+    sweep = TunedSweep([study("ewc", [1.0, 100.0], "halving")], {})
+    view = TuningProgress(sweep)
+    told(view, sweep, 0.5)
+    assert ", 0 running, " in view.headline()
 
 
 @pytest.mark.parametrize(

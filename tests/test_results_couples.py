@@ -68,6 +68,15 @@ def test_a_grid_trained_otherwise_is_coupled_value_by_value():
     assert left == [[], []]
 
 
+def test_a_grid_of_another_model_that_is_trained_otherwise_is_coupled_value_by_value():
+    other = cells(ewc(1, lr=0.5), ewc(2, lr=0.5), model={"name": "mlp", "hidden": [9]})
+    couples, *left = named(cells(ewc(1), ewc(2)), other)
+    assert [differing for *_, differing in couples.values()] == [
+        {"train.lr": ("0.1", "0.5"), "model.hidden": ("absent", "[9]")}
+    ] * 2
+    assert (list(couples), left) == (["ewc lambda=1", "ewc lambda=2"], [[], []])
+
+
 def test_a_grid_of_training_settings_is_coupled_value_by_value():
     couples, *left = named(cells(ewc(1, lr=0.1), ewc(1, lr=0.5)), cells(ewc(7, lr=0.1), ewc(7, lr=0.5)))
     differing = {"lambda": ("1", "7")}

@@ -74,6 +74,7 @@ class State(NamedTuple):
     runs: Mapping[str, Any]
 
 
+THIRD = replace(COMPLETE, trial_id="cccc", tags={**COMPLETE.tags, "trial_id": "cccc"})
 RENAMED = replace(COMPLETE, name="another", final={**COMPLETE.final, "intransigence": 0.125})
 
 
@@ -202,8 +203,7 @@ client.log_metric(run.info.run_id, "accuracy/task_0", 0.99, step=0)
 client.create_run(client.create_experiment("mine"), tags={"clsweep.trial_id": "cccc"}, run_name="by hand")
 """
     with_mlflow(half, folder)
-    third = replace(COMPLETE, trial_id="cccc")
-    assert write_mlflow([third], folder)[1:] == (0, 1, 0)
+    assert write_mlflow([THIRD], folder)[1:] == (0, 1, 0)
     runs = read(folder)
     assert sorted(runs) == ["digits aaaa", "digits bbbb", "digits cccc", "mine cccc"]
     assert runs["digits cccc"]["history"] == runs["digits aaaa"]["history"]
@@ -212,8 +212,7 @@ client.create_run(client.create_experiment("mine"), tags={"clsweep.trial_id": "c
 
 def test_names_and_numbers_of_values_that_mlflow_refuses_are_made_to_fit(folder):
     many = replace(
-        COMPLETE,
-        trial_id="cccc",
+        THIRD,
         params={**COMPLETE.params, **{f"plug-in.p{i}": i for i in range(150)}},
         final={**{f"acc_{i}": float(i) for i in range(1000)}, "drift (a)": 1.0},
     )

@@ -73,6 +73,14 @@ def test_with_fewer_than_two_shared_seeds_the_samples_are_independent(seeds):
     assert change.difference.half_width == pytest.approx((high - low) / 2)
 
 
+def test_the_rounding_of_sums_is_no_spread_of_independent_samples():
+    one = 0.3
+    two, three = (one + ulps * math.ulp(one) for ulps in (1, 2))
+    assert one < two < three
+    change = changes(compared({"naive": {0: one, 1: two}}, {"naive": {7: two, 8: three}}))["naive"]
+    assert (change.p, change.difference.half_width) == (1.0, 0.0)
+
+
 def test_what_is_the_same_bit_for_bit_is_reproduced_and_no_test():
     two = compared({"naive": OLD, "replay": OLD}, {"naive": OLD | {3: 0.1}, "replay": UP})
     same, other = changes(two)["naive"], changes(two)["replay"]

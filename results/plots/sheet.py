@@ -178,8 +178,11 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     with rc_context({"svg.hashsalt": "clsweep"}):
         for path in paths:
             partial = path.with_name(f".{path.name}.tmp")
-            figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=_NO_DATE[path.suffix[1:]])
-            os.replace(partial, path)
+            try:
+                figure.savefig(partial, format=path.suffix[1:], dpi=150, metadata=_NO_DATE[path.suffix[1:]])
+                os.replace(partial, path)
+            finally:
+                partial.unlink(missing_ok=True)
     return paths
 
 

@@ -243,6 +243,7 @@ setUp(document);
 controls.hidden = false;
 controls.addEventListener("submit", (event) => event.preventDefault());
 controls.addEventListener("input", applyFilter);
+controls.addEventListener("change", applyFilter);
 listScenarios();
 applyFilter();
 addEventListener("resize", reachScrolling);
