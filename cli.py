@@ -549,6 +549,39 @@ def export(
 
 
 @app.command()
+def report(
+    run_folder: RunArgument,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Where the page goes (else RUN/report.html)."),
+    ] = None,
+) -> None:
+    """Write a run as one HTML page that opens offline: tables, pictures, single cells, failures, origin."""
+    from orchestrator.reporting import reported
+    from results.store import StoreError, open_run
+
+    try:
+        print(reported(open_run(run_folder), output))
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+@app.command()
+def serve(
+    run_folder: RunArgument,
+    port: Annotated[int, typer.Option(metavar="N", min=0, max=65535, help="0 is any that is free.")] = 8631,
+) -> None:
+    """Keep a run's report fresh in a browser of this machine while the sweep runs, until Ctrl-C."""
+    from orchestrator.serving import CannotListen, serve
+    from results.store import StoreError, open_run
+
+    try:
+        serve(open_run(run_folder), port)
+    except (StoreError, CannotListen) as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+@app.command()
 def compare(
     run_a: Annotated[str, typer.Argument(metavar="RUN_A", help="A run's folder: what there was before.")],
     run_b: Annotated[str, typer.Argument(metavar="RUN_B", help="Another run's folder: what there is now.")],

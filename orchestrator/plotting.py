@@ -38,8 +38,8 @@ def plotted(
     """Draw everything that the run in *store* supports into *folder*; yield each file once it is there.
 
     What it does not support is yielded as `NotDrawn`. *everything* adds the trials of earlier settings,
-    *level* is that of the intervals, and *named* holds the
-    labels of lines that stand for their methods in comparisons.
+    *level* is that of the intervals, and *named* holds labels of lines that stand for their methods in
+    comparisons.
 
     Raises:
         NothingToDraw: no trial is complete and nothing was searched.

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,7 @@ LOOK_EVERY_S = 3.0
 """The rows are looked at no more often than this."""
 DRAW_EVERY_S = 20.0
 """The plots, which take a second or two per scenario, are drawn no more often than this."""
+_PRINT = partial(print, flush=True)  # at once, also where nobody sees it before it is flushed
 _SHARE = 4
 """What took a second is done again after so many, so that the sweep has most of the machine."""
 
@@ -119,7 +121,7 @@ def _state(store: Store) -> str:
     return hashlib.blake2b(repr(seen).encode(), digest_size=16).hexdigest()
 
 
-def serve(store: Store, port: int = PORT, *, announce: Callable[[str], None] = print) -> None:
+def serve(store: Store, port: int = PORT, *, announce: Callable[[str], None] = _PRINT) -> None:
     """Serve the report of the run in *store* to this machine alone, until it is interrupted.
 
     Args:
@@ -132,8 +134,8 @@ def serve(store: Store, port: int = PORT, *, announce: Callable[[str], None] = p
         CannotListen: the port is taken or not allowed.
     """
     with listening(Report(store), port) as server:
-        announce(server.address)
         try:
+            announce(server.address)
             server.serve_forever()
         except KeyboardInterrupt:
             return

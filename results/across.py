@@ -7,6 +7,8 @@ intervals say how sure the numbers are about these scenarios, not about others.
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -57,6 +59,7 @@ class Estimate:
     value: float
     low: float
     high: float
+    """NaN, both of them, where a scenario has one run alone."""
 
     @property
     def reverse(self) -> Estimate:
@@ -83,9 +86,10 @@ def normalised(
         scenarios.append(title)
         taking, unchosen = contenders(members, named=named)
         left_out |= unchosen
+        several = Counter(cell.method for cell in taking)
         for cell in taking:
             chance, top = scale
-            scores = by_method.setdefault(cell.method, {})
+            scores = by_method.setdefault(cell.label if several[cell.method] > 1 else cell.method, {})
             if values := list(cell.values["acc"].values()):
                 scores[title] = (np.array(values) - chance) / (top - chance)
     methods = {}
@@ -134,6 +138,8 @@ def iqm_interval(
     scores: Sequence[Array], random: np.random.Generator, *, level: float = 0.95, resamples: int = RESAMPLES
 ) -> Estimate:
     """`iqm` with its stratified bootstrap interval."""
+    if _is_single(scores):
+        return Estimate(iqm(scores), math.nan, math.nan)
     drawn = np.concatenate(_resampled(scores, random, resamples), axis=1)
     return _estimate(iqm(scores), _iqm(drawn), level)
 
@@ -168,6 +174,8 @@ def improvement_interval(
     resamples: int = RESAMPLES,
 ) -> Estimate:
     """`improvement` with its stratified bootstrap interval; the runs of the two are drawn independently."""
+    if _is_single([*first, *second]):
+        return Estimate(improvement(first, second), math.nan, math.nan)
     drawn = _improvement(_resampled(first, random, resamples), _resampled(second, random, resamples))
     return _estimate(improvement(first, second), drawn, level)
 
@@ -189,11 +197,18 @@ def profile_band(
     level: float = 0.95,
     resamples: int = RESAMPLES,
 ) -> tuple[Array, Array]:
-    """The lower and upper ends of pointwise stratified bootstrap intervals of `profile`."""
+    """The lower and upper ends of pointwise bootstrap intervals of `profile`; NaN as those of `Estimate`."""
+    if _is_single(scores):
+        return np.full(len(taus), np.nan), np.full(len(taus), np.nan)
     runs = np.sort(np.concatenate(_resampled(scores, random, resamples), axis=1), axis=1)
     above = np.array([1 - np.searchsorted(row, taus, side="right") / len(row) for row in runs])
     low, high = np.quantile(above, _tails(level), axis=0)
     return low, high
+
+
+def _is_single(scores: Sequence[Array]) -> bool:
+    """Whether a scenario has one run alone: drawn again and again it would give an interval without width."""
+    return any(len(runs) < 2 for runs in scores)
 
 
 def _resampled(scores: Sequence[Array], random: np.random.Generator, resamples: int) -> list[Array]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import pyarrow as pa
 
@@ -268,7 +269,9 @@ def across_sheets(scores: Scores, table: pa.Table) -> list[Sheet]:
     return sheets
 
 
-def _ends(row: dict[str, float], decimals: int = 3) -> str:
+def _ends(row: dict[str, Any], decimals: int = 3) -> str:
+    if row["low"] is None:  # single seeds
+        return NULL
     return f"{fixed(row['low'], decimals)} to {fixed(row['high'], decimals)}"
 
 

@@ -22,6 +22,7 @@ __all__ = [
     "Family",
     "NoSuchCell",
     "by_scenario",
+    "check_known",
     "contenders",
     "families",
     "is_whole",
@@ -74,9 +75,9 @@ class Family:
 def contenders(
     cells: Sequence[CellSummary], *, named: Collection[str] = (), references: Collection[str] = REFERENCES
 ) -> tuple[list[CellSummary], dict[str, str]]:
-    """The cells of one scenario that take part, one per method, and why others do not, by label.
+    """The cells of one scenario that take part, and why others do not, by label.
 
-    *named* holds labels: each represents its method, a reference too.
+    Of a method those of *named* (labels; several of one method, and references, too), or else one.
     """
     by_method: dict[str, list[CellSummary]] = {}
     for cell in cells:
@@ -84,26 +85,22 @@ def contenders(
     taking: list[CellSummary] = []
     left_out: dict[str, str] = {}
     for method, its in by_method.items():
-        chosen = _representative(its, named)
-        if chosen and (method not in references or chosen.label in named):
-            taking.append(chosen)
-        elif not chosen:
-            left_out |= dict.fromkeys((cell.label for cell in its), _UNCHOSEN)
+        chosen = [cell for cell in its if cell.label in named]
+        if not chosen and method not in references:
+            chosen = _representative(its)
+            if not chosen:
+                left_out |= dict.fromkeys((cell.label for cell in its), _UNCHOSEN)
+        taking += chosen
     return taking, left_out
 
 
 _UNCHOSEN = "one of several of its method, and none was chosen on validation data"
 
 
-def _representative(cells: Sequence[CellSummary], named: Collection[str]) -> CellSummary | None:
-    for some in (
-        [cell for cell in cells if cell.label in named],
-        [cell for cell in cells if cell.searched],
-        cells,
-    ):
-        if some:
-            return some[0] if len(some) == 1 else None
-    return None
+def _representative(cells: Sequence[CellSummary]) -> list[CellSummary]:
+    """The one that was chosen on validation data, or else the only one; nothing where there are several."""
+    some = [cell for cell in cells if cell.searched] or list(cells)
+    return some if len(some) == 1 else []
 
 
 def families(
@@ -122,10 +119,13 @@ def families(
     family.
 
     Raises:
-        NoSuchCell: nothing is called *baseline* or as one of *named*.
+        NoSuchCell: nothing is called *baseline* or as one of *named*, or several lines are the baseline.
     """
-    for name in (*named, *([baseline] if baseline else [])):
-        _check_known(name, cells)
+    labels = [cell.label for cell in cells]
+    for name in named:
+        check_known("line", name, labels)
+    if baseline:
+        check_known("method or line", baseline, [*labels, *(cell.method for cell in cells)])
     return [
         family
         for members in by_scenario(cells).values()
@@ -176,17 +176,25 @@ def _couples(cells: Sequence[CellSummary], base: CellSummary | None) -> list[tup
     return [(cell, base) for cell in cells if cell is not base] if base in cells else []
 
 
-def _baseline(cells: Sequence[CellSummary], name: str | None) -> CellSummary | None:
-    labelled = [cell for cell in cells if cell.label == name]
-    return labelled[0] if labelled else _representative([cell for cell in cells if cell.method == name], ())
+def _baseline(cells: Sequence[CellSummary], name: str) -> CellSummary | None:
+    """The cell of that label, or the one that stands for that method; None where the scenario has neither."""
+    its = [cell for cell in cells if cell.label == name] or [cell for cell in cells if cell.method == name]
+    chosen = _representative(its)
+    if its and not chosen:
+        lines = ", ".join(cell.label for cell in its)
+        raise NoSuchCell(
+            f"{name} has several lines in {its[0].scenario_label}; name one as baseline: {lines}"
+        )
+    return chosen[0] if chosen else None
 
 
-def _check_known(name: str, cells: Sequence[CellSummary]) -> None:
-    known = list(dict.fromkeys(text for cell in cells for text in (cell.label, cell.method)))
+def check_known(what: str, name: str, names: Iterable[str]) -> None:
+    """Raise `NoSuchCell`, with the nearest name there is, unless *name* is among *names*."""
+    known = list(dict.fromkeys(names))
     if name not in known:
         near = get_close_matches(name, known, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(known)}"
-        raise NoSuchCell(f"no method or line {name!r}; {hint}")
+        raise NoSuchCell(f"no {what} {name!r}; {hint}")
 
 
 def marked(cells: Sequence[CellSummary], family: Family) -> frozenset[str]:

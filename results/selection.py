@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 
 from cl.metrics import METRICS
-from results.families import Family, NoSuchCell
+from results.families import Family, check_known
 from results.summary import CellSummary
 
 __all__ = ["ORDERS", "known_metrics", "ordered", "selected", "selected_families"]
@@ -28,9 +27,11 @@ def selected(
         NoSuchCell: a name that no cell has.
     """
     for name in scenarios:
-        _check("scenario", name, (text for cell in cells for text in (cell.scenario_label, cell.scenario)))
+        check_known(
+            "scenario", name, (text for cell in cells for text in (cell.scenario_label, cell.scenario))
+        )
     for name in methods:
-        _check("method or line", name, (text for cell in cells for text in (cell.label, cell.method)))
+        check_known("method or line", name, (text for cell in cells for text in (cell.label, cell.method)))
     return [
         cell
         for cell in cells
@@ -67,7 +68,7 @@ def known_metrics(names: Sequence[str]) -> tuple[str, ...]:
     """
     found = [name.lower().replace("-", "_").replace(" ", "_") for name in names]
     for name in found:
-        _check("metric", name, METRICS)
+        check_known("metric", name, METRICS)
     return tuple(dict.fromkeys(found))
 
 
@@ -77,7 +78,7 @@ def ordered(cells: Sequence[CellSummary], by: str) -> list[CellSummary]:
     Raises:
         NoSuchCell: they cannot be ordered by that.
     """
-    _check("order", by, ORDERS)
+    check_known("order", by, ORDERS)
     titles = list(dict.fromkeys(cell.scenario_label for cell in cells))
     return sorted(cells, key=lambda cell: (titles.index(cell.scenario_label), _rank(cell, by)))
 
@@ -93,11 +94,3 @@ def _rank(cell: CellSummary, by: str) -> tuple[float, str]:
     if interval is None:
         return math.inf, ""
     return -interval.mean if METRICS[by].higher_is_better else interval.mean, ""
-
-
-def _check(what: str, name: str, names: Iterable[str]) -> None:
-    known = list(dict.fromkeys(names))
-    if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(known) or 'none'}"
-        raise NoSuchCell(f"no {what} {name!r}; {hint}")

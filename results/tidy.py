@@ -149,8 +149,10 @@ ACROSS = table_schema(
     column("first", _TEXT, "the method"),
     column("second", _TEXT, "the method it is compared with; null for iqm", null=True),
     column("value", _DOUBLE, "over all scenarios that count"),
-    column("low", _DOUBLE, "lower end of the stratified bootstrap interval"),
-    column("high", _DOUBLE, "upper end of it"),
+    column(
+        "low", _DOUBLE, "lower end of the stratified bootstrap interval; null for single seeds", null=True
+    ),
+    column("high", _DOUBLE, "upper end of it; null as above", null=True),
     column("level", _DOUBLE, "level of the interval"),
     column("scenarios", _INT32, "scenarios that count"),
     column("runs", _INT32, "complete seeds of the method in all of them"),
@@ -167,8 +169,8 @@ PROFILES = table_schema(
     column("method", _TEXT, "the method"),
     column("tau", _DOUBLE, "a chance-normalised score: 0 is guessing, 1 the mean of joint training"),
     column("share", _DOUBLE, "share of all runs that score above it"),
-    column("low", _DOUBLE, "lower end of its pointwise stratified bootstrap interval"),
-    column("high", _DOUBLE, "upper end of it"),
+    column("low", _DOUBLE, "lower end of its pointwise bootstrap interval; null for single seeds", null=True),
+    column("high", _DOUBLE, "upper end of it; null as above", null=True),
     column("level", _DOUBLE, "level of the interval"),
 )
 """One row per method and score: performance profiles."""

@@ -16,6 +16,7 @@ from cl.datasets import Dataset
 
 if TYPE_CHECKING:
     from object_storage import ObjectStorage
+    from selenium.webdriver import Chrome
 
 # As trials do; two threads that wait for each other on a busy machine are slower than one.
 torch.set_num_threads(1)
@@ -128,3 +129,36 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return str(tmp_path / "place")
     storage = request.getfixturevalue("s3")
     return storage.uri(f"{storage.bucket()}/place")
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Chrome]:
+    """One browser for all tests with the marker of that name."""
+    from browsers import opened  # noqa: PLC0415 - selenium, for the few tests that look at pages
+
+    with opened() as browser:
+        yield browser
+
+
+@pytest.fixture
+def browser(chromium: Chrome) -> Iterator[Chrome]:
+    """The browser, on a desktop; a test must leave its console empty."""
+    from browsers import quiet  # noqa: PLC0415 - it was opened with it
+
+    with quiet(chromium) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def report_address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A report as a file."""
+    from browsers import written_report  # noqa: PLC0415 - for the few tests that look at pages
+
+    return written_report(tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture
+def page(browser: Chrome, report_address: str) -> Chrome:
+    """The browser with that report opened."""
+    browser.get(report_address)
+    return browser

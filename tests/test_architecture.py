@@ -66,7 +66,8 @@ def allowed(module: str, part: str) -> bool:
 
 
 def modules_of(package: str) -> list[str]:
-    return [f"{package}.{path.stem}" for path in files_of(package) if path.stem != "__init__"]
+    names = [path.relative_to(ROOT).with_suffix("").as_posix() for path in files_of(package)]
+    return [name.replace("/", ".") for name in names if not name.endswith("__init__")]
 
 
 @pytest.mark.parametrize("part", MAY_IMPORT)

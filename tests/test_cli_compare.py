@@ -223,6 +223,7 @@ def test_parquet_is_not_among_the_formats():
     assert result.exit_code == 2
     assert "'markdown', 'csv'." in " ".join(result.stderr.replace("│", "").split())
 
+
 def test_a_damaged_part_is_named_and_its_seed_is_lacking():
     part = next(Path("runs/same/accuracy").iterdir())
     part.write_bytes(part.read_bytes()[:100])

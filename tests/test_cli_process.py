@@ -94,7 +94,7 @@ def test_an_encoding_without_our_signs_shows_others_for_them():
     with process("show", "--help", PYTHONIOENCODING="ascii") as showing:
         out, err = showing.communicate(timeout=60)
     assert showing.returncode == 0, err
-    assert "mean ? 95 % half-width" in " ".join(out.split())
+    assert "mean ? half-width over seeds" in " ".join(out.split())
 
 
 def test_a_full_disk_behind_the_output_is_one_message():

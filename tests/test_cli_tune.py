@@ -146,7 +146,7 @@ def test_the_response_is_a_table_a_plot_and_pictures():
     assert "buffer_size=" in text
     assert "ACC on validation data" in text
     assert "importance (fANOVA): " in text
-    written = [Path(line).name for line in "".join(done("plot", "runs/tuned").split("\n\n")).splitlines()]
+    written = [Path(line).name for line in clsweep("plot", "runs/tuned").stdout.splitlines()]
     assert "response-class-il-split-digits-replay-ratio.svg" in written
     assert "stability-plasticity-class-il-split-digits-replay.png" in written
     assert all((Path("runs/tuned/plots") / name).stat().st_size > 1000 for name in written)
@@ -154,10 +154,10 @@ def test_the_response_is_a_table_a_plot_and_pictures():
 
 def test_a_sweep_without_a_search_has_no_response():
     done("run", spec(), "--local", "--set", "seeds=1")
-    for verb in (("show", "runs/tiny", "--response"), ("plot", "runs/tiny")):
-        result = clsweep(*verb)
-        assert result.exit_code == 2
-        assert "nothing was searched" in result.output
+    result = clsweep("show", "runs/tiny", "--response")
+    assert result.exit_code == 2
+    assert "nothing was searched" in result.output
+    assert "response-" not in clsweep("plot", "runs/tiny").stdout
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from sweeps.validation import allowed
 
 ROOT = Path(__file__).parents[1]
 VERBS = [
-    *("run", "tune", "plan", "show", "plot", "export", "compare"),
+    *("run", "tune", "plan", "show", "plot", "export", "report", "serve", "compare"),
     *("status", "check", "gate", "list"),
 ]
 # What no schema says, since it is checked as the scenarios are.

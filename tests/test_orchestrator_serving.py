@@ -303,7 +303,7 @@ def test_it_says_where_it_is_and_an_interrupt_ends_it_quietly(store):
         "import sys\n"
         "from orchestrator.serving import serve\n"
         "from results.store import Store\n"
-        "serve(Store(sys.argv[1]), 0, announce=lambda address: print(address, flush=True))\n"
+        "serve(Store(sys.argv[1]), 0)\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", code, store.root.path],

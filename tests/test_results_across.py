@@ -235,3 +235,12 @@ def test_a_profile_falls_from_1_to_0(runs):
 
 def test_the_reverse_of_a_probability_has_its_ends_exchanged():
     assert Estimate(0.75, 0.5, 0.875).reverse == Estimate(0.25, 0.125, 0.5)
+
+
+def test_single_seeds_have_no_interval():
+    one, two = [np.array([0.5]), np.array([0.2, 0.4])], [np.array([0.1, 0.3]), np.array([0.7, 0.9])]
+    random = np.random.default_rng(0)
+    assert np.isnan(iqm_interval(one, random).low)
+    assert np.isnan(improvement_interval(two, one, random).high)
+    assert all(np.isnan(end).all() for end in profile_band(one, random))
+    assert not np.isnan(iqm_interval(two, random).low)

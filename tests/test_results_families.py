@@ -69,6 +69,28 @@ def test_a_cell_that_is_named_stands_for_its_method_whatever_was_chosen():
     assert labels(contenders([EWC_1, chosen, NAIVE], named=["ewc lambda=1"])[0]) == ["ewc lambda=1", "naive"]
 
 
+def test_several_lines_of_a_method_can_be_named_and_are_then_compared_with_each_other():
+    weak, strong = contender("ewc lambda=1", [0.5, 0.6, 0.7]), contender("ewc lambda=10", [0.7, 0.8, 0.8])
+    cells = [NAIVE, weak, strong]
+    [family] = families(cells, named=["ewc lambda=1", "ewc lambda=10"])
+    assert pairs(family) == together(
+        ("naive", "ewc lambda=1"), ("naive", "ewc lambda=10"), ("ewc lambda=1", "ewc lambda=10")
+    )
+    [against] = families(cells, baseline="ewc lambda=1", named=["ewc lambda=10"])
+    assert [(pair.first, pair.second) for pair in against.pairs] == [
+        ("naive", "ewc lambda=1"),
+        ("ewc lambda=10", "ewc lambda=1"),
+    ]
+
+
+def test_a_baseline_of_several_lines_is_to_be_named_by_one_of_them():
+    cells = [NAIVE, contender("ewc lambda=1", [0.5, 0.6]), contender("ewc lambda=10", [0.7, 0.8])]
+    with pytest.raises(NoSuchCell, match=r"ewc has several lines in .*: ewc lambda=1, ewc lambda=10"):
+        families(cells, baseline="ewc")
+    with pytest.raises(NoSuchCell, match="no line 'ewc'; there: naive, ewc lambda=1, ewc lambda=10"):
+        families(cells, named=["ewc"])
+
+
 def test_references_take_part_only_if_they_are_named():
     scratch = contender("scratch", [0.9])
     assert labels(contenders([JOINT, scratch, NAIVE])[0]) == ["naive"]
@@ -139,7 +161,7 @@ def test_a_scenario_without_the_baseline_has_no_family():
     ("options", "message"),
     [
         ({"baseline": "naiv"}, "no method or line 'naiv'; did you mean 'naive'?"),
-        ({"named": ["xyz"]}, "no method or line 'xyz'; there: naive, replay"),
+        ({"named": ["xyz"]}, "no line 'xyz'; there: naive, replay"),
     ],
 )
 def test_an_unknown_name_is_said_with_those_there_are(options, message):

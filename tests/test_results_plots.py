@@ -244,7 +244,7 @@ def test_differences_have_a_zero_line_a_shaded_margin_and_say_the_family():
     assert (shade.get_x(), shade.get_width()) == (-0.03, 0.06)
     said = texts_of(figure)
     assert "n = 3 shared seeds" in said
-    assert "paired t tests in the family: 1;" in said
+    assert "paired t tests in the family: 1);" in said
     assert "shaded: below 0.03" in said
 
 

@@ -264,9 +264,11 @@ def test_searches_have_a_picture_per_hyperparameter_and_one_of_stability():
         default={"lambda": 2.0},
         default_test={},
     )
-    response, stability = plots.pictures(sweep_of([]), [study, replace(study, configurations=())])
+    run = replace(sweep_of([]), level=0.9)
+    response, stability = plots.pictures(run, [study, replace(study, configurations=())])
     assert response.name == "response-a-b-ewc-lambda"
     assert response.draw is not None
+    assert "mean and 90 % interval" in response.draw().texts[1].get_text()
     assert (stability.draw, stability.reason) == (None, "no configuration has forgetting")
 
 

@@ -428,6 +428,7 @@ def test_the_command_and_the_spec_are_there_to_be_copied(tmp_path):
 
 def test_a_tuned_run_shows_what_was_chosen_and_everything_that_was_tried(tmp_path):
     document = page(compared(), tmp_path, studies=[STUDY])
+    assert "searches that are over: 1 of 1; trials in searches: 8" in document.one(id="progress").text
     winners = table(
         document,
         "domain-il/permuted-digits: chosen by val-stream (random, race, 12 selection seeds)",

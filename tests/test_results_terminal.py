@@ -42,12 +42,12 @@ def test_a_mean_and_its_interval_lie_where_the_ruler_says():
 def test_guessing_is_a_mark_at_acc_and_no_difference_one_elsewhere():
     cells = [replace(cell, chance=0.5) for cell in cells_of({"ewc": [single(0.4)], "si": [single(0.6)]})]
     lines = metrics_text(cells, "acc", 53).splitlines()
-    # 40 columns are left, from 0.4 to 0.6; 0.5 is column 9.5, which rounds to the even 10.
-    assert lines[1] == "ewc   0.400  ●" + " " * 9 + "┊"
-    assert lines[2] == "si    0.600  " + " " * 10 + "┊" + " " * 10 + "●"
+    # 40 columns are left, from 0.4 to 0.6; 0.5 is column 19.5, which rounds to the even 20.
+    assert lines[1] == "ewc   0.400  ●" + " " * 19 + "┊"
+    assert lines[2] == "si    0.600  " + " " * 20 + "┊" + " " * 18 + "●"
     fell = {"ewc": [[[0.9, 0.5], [0.1, 0.9]]], "si": [[[0.5, 0.9], [0.1, 0.9]]]}
-    lines = metrics_text(cells_of(fell), "bwt", 36).splitlines()
-    assert lines[1:3] == ["ewc  -0.400  ●" + " " * 9 + "┊", "si    0.400" + " " * 12 + "┊" + " " * 10 + "●"]
+    lines = metrics_text(cells_of(fell), "bwt", 53).splitlines()
+    assert lines[1:3] == ["ewc  -0.400  ●" + " " * 19 + "┊", "si    0.400" + " " * 22 + "┊" + " " * 18 + "●"]
 
 
 @pytest.mark.parametrize("metric", ["acc", "fwt"])
@@ -79,13 +79,15 @@ def test_curves_are_letters_that_name_the_lines_below():
     # After two tasks a has 0.5 and b 1.0 of everything seen.
     cells = cells_of({"ewc": [[[1.0, 0.2], [0.1, 0.8]]], "si": [[[1.0, 1.0], [0.1, 1.0]]]})
     text = curves_text(cells, 60)
-    plot, _, rows = text.partition("\ndomain-il/split-digits: accuracy on a task")
+    plot, _, rows = text.partition("\ndomain-il/split-digits: accuracy on a task as tasks are")
     ends = [line.rstrip("│")[-1] for line in plot.splitlines() if line.endswith("│")]
     assert (ends[0], ends[-1]) == ("b", "a")
-    assert "mean accuracy on the tasks learned" in plot
-    assert "1.00┤" in plot
-    assert "0.50┤" in plot
-    assert rows.splitlines()[1:] == [
+    assert plot.startswith(
+        "domain-il/split-digits: mean accuracy on the tasks learned,\nagainst their number\n"
+    )
+    assert "1.000┤b" in plot
+    assert "0.500┤" in plot
+    assert rows.splitlines()[2:] == [
         "      task 0 task 1",
         "a ewc █▂      ▇",
         "b si  ██      █",
@@ -100,7 +102,7 @@ def test_a_block_is_an_eighth_of_the_way_from_0_to_1_and_a_point_stands_for_no_v
 
 
 def test_one_task_has_no_curve_and_nothing_complete_no_text():
-    assert curves_text(cells_of({"ewc": [single(1.0)]}), 60).splitlines()[1:] == ["      task 0", "a ewc █"]
+    assert curves_text(cells_of({"ewc": [single(1.0)]}), 80).splitlines()[1:] == ["      task 0", "a ewc █"]
     assert curves_text(cells_of({"ewc": [single(1.0)]}, failed={("ewc", 0)}), 60) == ""
     assert (curves_text([], 60), metrics_text([], "acc", 60)) == ("", "")
 

@@ -212,3 +212,4 @@ def test_optunas_dashboard_shows_the_studies(tmp_path):
         assert [trial["number"] for trial in study["best_trials"]] == [1]
         assert json.loads(study["trials"][1]["params"][0]["param_external_value"]) == 1e3
         assert study["has_intermediate_values"]
+        assert study["objective_names"] == ["val_acc"]

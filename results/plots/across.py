@@ -11,7 +11,7 @@ from results.across import TAUS, Scores, profile, profile_band
 from results.notes import grouped
 from results.plots.sheet import Panels, sheet
 from results.plots.style import Looks, looks_of_methods
-from results.plots.words import LEVEL, percent
+from results.plots.words import LEVEL, escaped, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -59,7 +59,8 @@ def performance_profiles(
     looks = looks or looks_of_methods(scores.methods)
     for method, runs in scores.methods.items():
         low, high = profile_band(runs, random, level=level)
-        axes.plot(TAUS, profile(runs), linewidth=1.3, markersize=4, markevery=12, **looks[method].line)
+        style = {"label": escaped(method), **looks[method].line}
+        axes.plot(TAUS, profile(runs), linewidth=1.3, markersize=4, markevery=12, **style)
         axes.fill_between(TAUS, low, high, color=looks[method].colour, alpha=0.14, linewidth=0)
     axes.set(xlim=(TAUS[0], TAUS[-1]), ylim=(-0.02, 1.02))
     axes.set_xlabel("normalised ACC τ (0: guessing, 1: the mean of joint training)")

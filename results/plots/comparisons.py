@@ -92,7 +92,7 @@ def _notes(family: Family) -> Iterator[str]:
     yield f"mean and {percent(family.level)} interval (Student t, each by itself), n = {n} shared seeds"
     tests = sum(pair.p is not None for pair in family.pairs)
     yield (
-        f"filled, as the better one: rejected by Holm's procedure, paired t tests in the family: {tests}; "
+        f"filled, as the better one: rejected by Holm's procedure (paired t tests in the family: {tests}); "
         f"hollow: not rejected; shaded: below {family.margin:g}"
     )
     if family.looks > 1:

@@ -10,14 +10,15 @@ import numpy as np
 from results.matrices import Array
 from results.plots.bands import band, seen_accuracy
 from results.plots.sheet import Panels, count_axis, sheet
-from results.plots.style import Look, Looks, looks_of
-from results.plots.words import lacking, level_of, named, seeds_of
+from results.plots.style import Looks, looks_of
+from results.plots.words import escaped, lacking, level_of, named, seeds_of
 from results.summary import CellSummary
 from results.transfer import REFERENCE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 __all__ = ["average_curve", "forgetting_figure", "memory", "shown_tasks", "task_curve"]
 
@@ -119,7 +120,7 @@ def _draw(
         found = band([curve(memory(cell, R)) for R in cell.matrices.values()], level_of([cell]))
         learned = np.arange(1.0, len(found.mean) + 1)
         look, known = looks[cell.label], np.isfinite(found.mean)
-        _line(axes, learned, found.mean, look, first)
+        _line(axes, learned, found.mean, first).set(label=escaped(named(cell)), **look.line)
         if known[:first].any():
             before.append((np.column_stack([learned, found.mean])[: first + 1], look.colour))
         if found.half_width is not None:
@@ -128,10 +129,11 @@ def _draw(
     _add(axes, areas, before)
 
 
-def _line(axes: Axes, learned: Array, mean: Array, look: Look, first: int) -> None:
+def _line(axes: Axes, learned: Array, mean: Array, first: int) -> Line2D:
+    """The line from task *first* on, with markers that do not touch each other."""
     size = 3.5 if len(learned) <= 15 else 2.5
     every = max(1, len(learned) // 12)
-    axes.plot(learned[first:], mean[first:], linewidth=1.2, markersize=size, markevery=every, **look.line)
+    return axes.plot(learned[first:], mean[first:], linewidth=1.2, markersize=size, markevery=every)[0]
 
 
 def _area(xs: Array, mean: Array, half_width: Array) -> Array:

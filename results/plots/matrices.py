@@ -62,11 +62,15 @@ def matrix_figure(cells: Sequence[CellSummary]) -> Figure:
         half.set_title("half width" if cell.n > 1 else "", fontsize=8, loc="left")
     for panel in axes[: -2 * pairs]:
         panel.set(xlabel="", xticks=[])
-    last = 2 * pairs * (rows - 1)
-    _colour_bar(axes[last], 1.0, "mean accuracy")
-    if any(cell.n > 1 for cell in drawn):
-        _colour_bar(axes[last + 1], top, f"half width of the {percent(level_of(drawn))} interval")
+    _colour_bars(axes[2 * pairs * (rows - 1) :], top, drawn)
     return figure
+
+
+def _colour_bars(axes: Sequence[Axes], top: float, cells: Sequence[CellSummary]) -> None:
+    """The scales of both kinds, below the first pair of the last row."""
+    _colour_bar(axes[0], 1.0, "mean accuracy")
+    if any(cell.n > 1 for cell in cells):
+        _colour_bar(axes[1], top, f"half width of the {percent(level_of(cells))} interval")
 
 
 def _hatched(cells: Sequence[CellSummary]) -> str:

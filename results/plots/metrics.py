@@ -13,6 +13,7 @@ from results.plots.sheet import Panels, sheet
 from results.plots.style import BLACK, GREY, Look, Looks, looks_of
 from results.plots.words import named, seeds_of
 from results.summary import CellSummary
+from results.sweep import JOINT
 from results.tables import HEADLINE
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["metric_rows", "metrics_figure"]
 
-JOINT = "joint"
-"""The method that learns all tasks anew each time, an upper reference."""
 _CHANCE = "chance"
 _LINES: Mapping[str, dict[str, Any]] = {
     _CHANCE: {"color": GREY, "linestyle": ":", "linewidth": 1.2},

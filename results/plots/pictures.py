@@ -66,7 +66,7 @@ def pictures(sweep: Sweep, studies: Iterable[TunedStudy] = ()) -> list[Picture]:
     if scenarios:
         draw = partial(profile_figure, sweep.scores, looks=looks, level=sweep.level)
         found.append(_picture("profiles", "", draw, _no_profiles(sweep.scores, scenarios)))
-    found += _of_studies(studies)
+    found += _of_studies(studies, sweep.level)
     return _with_names(found)
 
 
@@ -105,12 +105,13 @@ def _no_profiles(scores: Scores, scenarios: Container[str]) -> str:
     return "" if scores.methods else "; ".join(grouped(scores.left_out))
 
 
-def _of_studies(studies: Iterable[TunedStudy]) -> Iterator[Picture]:
+def _of_studies(studies: Iterable[TunedStudy], level: float) -> Iterator[Picture]:
     for study in studies:
         if study.ranges and study.configurations:
             subject = f"{study.scenario}-{study.method}"
             for name in study.ranges:
-                yield _picture("response", f"{subject}-{name}", partial(response_figure, study, name))
+                draw = partial(response_figure, study, name, level=level)
+                yield _picture("response", f"{subject}-{name}", draw)
             known = any(each.interval("forgetting") for each in study.configurations)
             lacking = "" if known else "no configuration has forgetting"
             yield _picture("stability-plasticity", subject, partial(stability_figure, study), lacking)

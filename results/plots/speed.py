@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from results.plots.sheet import Panels, sheet
 from results.plots.style import GREY, Looks, looks_of
-from results.plots.words import named, seeds_of
+from results.plots.words import escaped, named, seeds_of
 from results.summary import CellSummary
 
 if TYPE_CHECKING:
@@ -58,7 +58,9 @@ def speed_against_accuracy(axes: Axes, cells: Sequence[CellSummary], *, looks: L
                 linewidth=1.2,
                 capsize=2.5,
             )
-        axes.plot(seconds, interval.mean, linestyle="", markersize=7, **look.point)
+        axes.plot(
+            seconds, interval.mean, linestyle="", markersize=7, label=escaped(named(cell)), **look.point
+        )
     chances = {round(cell.chance, 6) for cell in cells if cell.chance is not None}
     if len(chances) == 1:
         axes.axhline(chances.pop(), color=GREY, linestyle=":", linewidth=1, zorder=0)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["response_curve", "response_figure", "stability_figure", "stability_plasticity"]
 
 
-def response_figure(study: TunedStudy, name: str) -> Figure:
+def response_figure(study: TunedStudy, name: str, *, level: float = LEVEL) -> Figure:
     """ACC, BWT and FM of every configuration of *study* against the hyperparameter *name*."""
     panels = Panels(1, len(RESPONSES), 3.1, 2.5, across=0.6, top=0.1)
     title = f"{study.scenario}, {study.method}: response to {name}"
-    about = f"validation data; mean and {percent(LEVEL)} interval (Student t), {_seeds(study)}"
+    about = f"validation data; mean and {percent(level)} interval (Student t), {_seeds(study)}"
     figure, columns = sheet(panels, len(RESPONSES), title, [about])
     for axes, metric in zip(columns, RESPONSES, strict=True):
-        response_curve(axes, study, name, metric)
+        response_curve(axes, study, name, metric, level=level)
     _legend(columns[0])
     return figure
 
@@ -36,7 +36,7 @@ def _seeds(study: TunedStudy) -> str:
     return f"n = {n} selection seeds"
 
 
-def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str) -> Axes:
+def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str, *, level: float = LEVEL) -> Axes:
     """*metric* on validation data against the hyperparameter *name*: every configuration with its interval.
 
     Configurations that left early are hollow, those with a seed that diverged are crosses; the winner and the
@@ -55,25 +55,29 @@ def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str) -> Axe
     searched = study.ranges[name]
     position = _position(searched.values) if not searched.numeric else float
     for label, some in groups.items():
-        points = [(position(each.hyperparameters[name]), *_bar(each, metric, study)) for each in some]
+        points = [(position(each.hyperparameters[name]), *_bar(each, metric, study, level)) for each in some]
         points = [point for point in points if point[1] is not None]
         if points:
             xs, ys, spreads = zip(*points, strict=True)
             axes.errorbar(xs, ys, spreads, label=label, markersize=5, linewidth=1, capsize=2, **styles[label])
-    winner = study.winner.interval(metric) if study.winner else None
-    if study.winner and winner:
-        x = position(study.winner.hyperparameters[name])
-        axes.plot([x], [winner.mean], "*", color=BLACK, markersize=12, label="chosen", zorder=3)
-    default = study.default[name]
-    if searched.numeric and min(searched.values) <= default <= max(searched.values):
-        axes.axvline(default, color=GREY, linestyle=":", label="default")
+    _mark(axes, study, name, metric, position)
     if searched.logarithmic:
         axes.set_xscale("log")
     if not searched.numeric:
         axes.set_xticks(range(len(searched.values)), [str(value) for value in searched.values])
-    axes.set_xlabel(name)
-    axes.set_ylabel(RESPONSES.get(metric, metric))
+    axes.set(xlabel=name, ylabel=RESPONSES.get(metric, metric))
     return axes
+
+
+def _mark(axes: Axes, study: TunedStudy, name: str, metric: str, position: Callable[[Any], float]) -> None:
+    """The winner, and the default where it is within the range."""
+    winner = study.winner.interval(metric) if study.winner else None
+    if study.winner and winner:
+        x = position(study.winner.hyperparameters[name])
+        axes.plot([x], [winner.mean], "*", color=BLACK, markersize=12, label="chosen", zorder=3)
+    searched, default = study.ranges[name], study.default[name]
+    if searched.numeric and min(searched.values) <= default <= max(searched.values):
+        axes.axvline(default, color=GREY, linestyle=":", label="default")
 
 
 def _position(values: Sequence[object]) -> Callable[[Any], float]:
@@ -81,9 +85,11 @@ def _position(values: Sequence[object]) -> Callable[[Any], float]:
     return lambda value: float(places[repr(value)])
 
 
-def _bar(configuration: Configuration, metric: str, study: TunedStudy) -> tuple[float | None, float]:
+def _bar(
+    configuration: Configuration, metric: str, study: TunedStudy, level: float
+) -> tuple[float | None, float]:
     """The mean and half width of *metric*; of ACC, without a complete seed, the score at chance."""
-    interval = configuration.interval(metric)
+    interval = configuration.interval(metric, level)
     if interval is not None:
         return interval.mean, interval.half_width or 0.0
     diverged = metric == "acc" and study.metric == "val_acc" and configuration.diverged

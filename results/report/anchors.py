@@ -20,7 +20,7 @@ def anchor(kind: str, *texts: str, also: str = "") -> str:
     read the same without their signs.
 
     >>> anchor("cell", "class-il/split-digits", "ewc lambda=100")
-    'cell-class-il-split-digits-ewc-lambda-100-49b8f0a9'
+    'cell-class-il-split-digits-ewc-lambda-100-664936c7'
     """
     readable = re.sub(r"[^a-z0-9]+", "-", " ".join(texts).lower())[:_LONGEST].strip("-")
     digest = hashlib.blake2b("\0".join([*texts, also]).encode(), digest_size=4).hexdigest()

@@ -13,7 +13,7 @@ import pyarrow as pa
 from cl.metrics import METRICS
 from results.cells import CellKey, cell_key, group
 from results.layout import NULL, fixed
-from results.notes import header
+from results.notes import grouped, header
 from results.report.anchors import anchor, cell_anchor
 from results.report.curves import Curves, curves_of
 from results.report.facts import words
@@ -134,7 +134,7 @@ def _metrics(cell: CellSummary, place: str) -> Listing:
         *map(Column, ("mean", "n", "sd", "median", "IQM", "min", "max")),
     ]
     rows = [_metric(cell, name) for name in METRICS]
-    notes = [f"{METRICS[name].label}: {reason}" for name, reason in cell.reasons.items()]
+    notes = grouped({METRICS[name].label: reason for name, reason in cell.reasons.items()})
     return Listing.of(anchor("metrics", place), "Metrics", columns, rows, notes)
 
 

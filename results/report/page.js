@@ -165,6 +165,16 @@ function makeCopied(box) {
   box.append(button);
 }
 
+// On paper everything is open: where the style cannot say so, the script does.
+if (!CSS.supports("selector(::details-content)")) {
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = all("details:not([open])");
+    opened.forEach((each) => { each.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((each) => { each.open = false; }));
+}
+
 // Each table once; those of a cell when it is first shown, since a page may have hundreds.
 function setUp(part) {
   const waits = (table) => table.tHead.querySelector("button") || table.closest(".cell:not(.shown)");

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -17,7 +17,7 @@ from results.report.listing import Listing
 from results.report.pairs import across_listings, comparison_listings
 from results.report.pictures import Picture, Pictures, drawn
 from results.report.rendering import digest_for_policy, rendered, text_of
-from results.report.searches import searches_of, winner_listings
+from results.report.searches import searches_of, searching, winner_listings
 from results.schema import to_rows
 from results.tables import HEADLINE
 from results.tuned import TunedStudy
@@ -80,20 +80,29 @@ def report_html(
         name=sweep.name,
         place=str(sweep.store.root),
         progress=progress_of(sweep.cells),
-        facts=facts_of(rows),
-        cost=cost_listing(rows),
         notes=notes,
         legend=headline_notes(sweep),
         definitions=definitions(),
         scenarios=_scenarios(sweep, pictures),
         across=across_listings(sweep),
         across_pictures=pictures.across,
-        winners=winner_listings(studies),
-        searches=searches_of(studies, pictures),
-        causes=causes_of(rows),
         spec=spec,
         command=command,
+        **_of_rows(rows),
+        **_of_searches(studies, pictures),
     )
+
+
+def _of_rows(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    return {"facts": facts_of(rows), "cost": cost_listing(rows), "causes": causes_of(rows)}
+
+
+def _of_searches(studies: Sequence[TunedStudy], pictures: Pictures) -> dict[str, Any]:
+    return {
+        "winners": winner_listings(studies),
+        "searches": searches_of(studies, pictures),
+        "searching": searching(studies),
+    }
 
 
 def with_trouble(page: str, trouble: str) -> str:

@@ -13,7 +13,7 @@ from results.statistics import Interval, mean_interval
 from results.tuned import Configuration, TunedStudy
 from results.tuned_tables import RESPONSES
 
-__all__ = ["Search", "searches_of", "winner_listings"]
+__all__ = ["Search", "searches_of", "searching", "winner_listings"]
 
 _WINNERS = (
     Column("method", names=True, falling=False),
@@ -37,6 +37,15 @@ class Search:
     scenario: str
     listing: Listing
     pictures: Sequence[Picture]
+
+
+def searching(studies: Sequence[TunedStudy]) -> str:
+    """How far the searches are, in one line; empty if there are none."""
+    searched = [study for study in studies if study.ranges]
+    if not searched:
+        return ""
+    over, trials = sum(study.done for study in searched), sum(study.trials for study in searched)
+    return f"searches that are over: {over} of {len(searched)}; trials in searches: {trials}"
 
 
 def winner_listings(studies: Sequence[TunedStudy]) -> dict[str, Listing]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -88,6 +89,9 @@ def _content(studies: Sequence[TunedStudy], spans: Mapping[tuple[str, str, str],
     try:
         for name, study in zip(_names(studies), studies, strict=True):
             made = optuna.create_study(storage=storage, study_name=name, direction="maximize")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # that it may change; without it the axis is "Objective 0"
+                made.set_metric_names([study.metric])
             for key, value in _about(study).items():
                 made.set_user_attr(key, value)
             for configuration in study.configurations:

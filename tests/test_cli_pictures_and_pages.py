@@ -1,0 +1,104 @@
+"""`clsweep plot`, `export`, `report` and `serve` as typed: what they print, write and refuse."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+import urllib.request
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from commands import clsweep, process, spec
+
+from results.tidy import SUMMARY
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A folder with a run in it."""
+    folder = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.chdir(folder)
+        assert clsweep("run", spec(), "--local").exit_code == 0
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def here(finished, tmp_path, monkeypatch):
+    """A folder of the test's own with a copy of the run."""
+    shutil.copytree(finished, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+
+
+def printed(*arguments):
+    result = clsweep(*arguments)
+    assert result.exit_code == 0, result.output
+    return result.stdout.splitlines()
+
+
+def refused(*arguments):
+    result = clsweep(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+    return " ".join(result.stderr.split())
+
+
+def test_plot_prints_every_file_it_has_written():
+    files = [Path(line) for line in printed("plot", "runs/tiny")]
+    assert {path.suffix for path in files} == {".png", ".svg"}
+    assert {path.parent for path in files} == {Path.cwd() / "runs/tiny/plots"} or {
+        path.parent for path in files
+    } == {Path("runs/tiny/plots")}
+    assert all(path.stat().st_size > 1000 for path in files)
+    assert {path.name.partition("-")[0] for path in files} >= {"metrics", "forgetting", "matrix", "speed"}
+
+
+def test_export_writes_parquet_that_says_what_it_holds():
+    files = printed("export", "runs/tiny", "--output", "tables")
+    assert sorted(Path(line).name for line in files) == sorted(path.name for path in Path("tables").iterdir())
+    assert pq.read_table("tables/summary.parquet").schema.equals(SUMMARY)
+
+
+def test_export_writes_latex_for_a_paper():
+    printed("export", "runs/tiny", "--format", "latex", "--table", "summary", "--output", "paper")
+    assert "\\toprule" in Path("paper/summary.tex").read_text()
+    assert [path.name for path in Path("paper").iterdir()] == ["summary.tex"]
+
+
+def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
+    assert printed("report", "runs/tiny")[0].endswith("runs/tiny/report.html")
+    printed("report", "runs/tiny", "--output", "page.html")
+    page = Path("page.html").read_text()
+    assert page.lower().startswith("<!doctype html>")
+    assert "class-il/split-digits" in page
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["plot", "runs/tini"], "did you mean runs/tiny?"),
+        (["plot", "runs/tiny", "--cell", "ewcc"], "no method or line 'ewcc'; did you mean 'ewc'?"),
+        (["export", "runs/tiny", "--table", "sumary"], "did you mean 'summary'?"),
+        (["export", "runs/tiny", "--output", "tiny.yaml"], "tiny.yaml"),
+        (["report", "runs/tini"], "did you mean runs/tiny?"),
+        (["report", "runs/tiny", "--output", "tiny.yaml/page.html"], "tiny.yaml"),
+        (["serve", "runs/tini"], "did you mean runs/tiny?"),
+    ],
+)
+def test_what_cannot_be_done_is_refused_in_one_message(arguments, said):
+    assert said in refused(*arguments)
+
+
+def test_serve_says_its_address_and_ends_at_ctrl_c_without_a_trace():
+    with process("serve", "runs/tiny", "--port", "0", PYTHONUNBUFFERED="1") as serving:
+        assert serving.stdout is not None
+        words = serving.stdout.readline().split()
+        address = next(word for word in words if word.startswith("http://127.0.0.1:"))
+        with urllib.request.urlopen(address, timeout=30) as page:  # noqa: S310 - an http address, checked above
+            assert b"class-il/split-digits" in page.read()
+        serving.send_signal(signal.SIGINT)
+        _, err = serving.communicate(timeout=60)
+    assert "Traceback" not in err
+    assert serving.returncode in {0, 130}, (serving.returncode, err, sys.version)
