@@ -9,7 +9,7 @@ import io
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -186,6 +186,10 @@ class ExportFormat(StrEnum):
     json = "json"
     markdown = "markdown"
     latex = "latex"
+    tensorboard = "tensorboard"
+    mlflow = "mlflow"
+    wandb = "wandb"
+    optuna = "optuna"
 
 
 class Ended(StrEnum):
@@ -503,7 +507,8 @@ def _output_folder(store: Store, output: Path | None, name: str, what: str) -> P
 def export(
     run_folder: RunArgument,
     form: Annotated[
-        ExportFormat, typer.Option("--format", help="For programs, or for papers (markdown, latex).")
+        ExportFormat,
+        typer.Option("--format", help="For programs, for papers (markdown, latex), or for other tools."),
     ] = ExportFormat.parquet,
     output: Annotated[
         str | None,
@@ -519,33 +524,54 @@ def export(
     margin: MarginOption = 0.02,
     everything: AllOption = False,
 ) -> None:
-    """Write a run's tables as files, one each: rows, summary, comparisons, and methods over all scenarios."""
+    """Write a run's tables as files, or its trials for TensorBoard, MLflow, W&B or Optuna's dashboard."""
+    from orchestrator.tracking import TOOLS
+    from results.store import StoreError, open_run
+
+    given = {"--table": names, "--metric": metrics, "--baseline": baseline, "--cell": named}
+    if form in TOOLS and (other := [option for option, value in given.items() if value]):
+        _refuse(f"{other[0]} is for tables; --format {form} writes trials")
+    try:
+        store = open_run(run_folder)
+        if form in TOOLS:
+            _export_trials(store, form, output, everything=everything)
+            return
+        choice = {"names": names or (), "metrics": metrics or (), "baseline": baseline, "named": named or ()}
+        _export_tables(
+            store, form, output, {**choice, "level": level, "margin": margin, "everything": everything}
+        )
+    except StoreError as error:
+        _fail(str(error), WRONG_REQUEST)
+
+
+def _export_tables(store: Store, form: str, output: str | None, choice: dict[str, Any]) -> None:
     from orchestrator.exporting import exported
     from orchestrator.showing import damage
     from results.export import NoRows
     from results.families import NoSuchCell
-    from results.store import StoreError, open_run
     from results.sweep import NoSuchTable
 
     try:
-        store = open_run(run_folder)
-        for path in exported(
-            store,
-            form,
-            output,
-            names=names or (),
-            metrics=metrics or (),
-            everything=everything,
-            baseline=baseline,
-            named=named or (),
-            level=level,
-            margin=margin,
-        ):
+        for path in exported(store, form, output, **choice):
             print(path)
-    except (StoreError, NoSuchTable, NoSuchCell, NoRows) as error:
+    except (NoSuchTable, NoSuchCell, NoRows) as error:
         _fail(str(error), WRONG_REQUEST)
     for note in damage(store):
         print(note, file=sys.stderr)
+
+
+def _export_trials(store: Store, tool: str, output: str | None, *, everything: bool) -> None:
+    from orchestrator.showing import NoSearch
+    from orchestrator.tracking import tracked
+    from results.trackers.process import NotInstalled
+
+    folder = _output_folder(store, Path(output) if output else None, f"export/{tool}", "the records")
+    try:
+        written = tracked(store, tool, folder, everything=everything)
+    except (NoSearch, NotInstalled) as error:
+        _fail(str(error), WRONG_REQUEST)
+    counts = f"{written.new} new, {written.changed} changed, {written.unchanged} unchanged"
+    print(f"{written.place}: trials: {counts}")
 
 
 @app.command()

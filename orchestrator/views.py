@@ -149,7 +149,7 @@ def _plot(_: Shown, run: Shown, request: Request) -> Page:
         from results.terminal import curves_text, metrics_text  # noqa: PLC0415 - tables are shown without plotext
 
         for metric in _metrics(request):
-            yield metrics_text(run.sweep.cells, metric, width=width)
+            yield from (metrics_text(run.sweep.cells, metric, width=width), "")
         yield curves_text(run.sweep.cells, width=width)
 
     return Page(parts, _nothing, _nothing)

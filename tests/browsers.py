@@ -167,7 +167,3 @@ def served(store):
 
 def status(browser):
     return text(browser, ".status")
-
-
-def status(browser):
-    return text(browser, ".status")

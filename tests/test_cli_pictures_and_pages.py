@@ -67,6 +67,13 @@ def test_export_writes_latex_for_a_paper():
     assert [path.name for path in Path("paper").iterdir()] == ["summary.tex"]
 
 
+def test_export_for_a_tool_counts_what_is_new_and_repeats_nothing():
+    [first] = printed("export", "runs/tiny", "--format", "tensorboard", "--output", "tb")
+    assert first == "tb: trials: 8 new, 0 changed, 0 unchanged"
+    [again] = printed("export", "runs/tiny", "--format", "tensorboard", "--output", "tb")
+    assert again == "tb: trials: 0 new, 0 changed, 8 unchanged"
+
+
 def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
     assert printed("report", "runs/tiny")[0].endswith("runs/tiny/report.html")
     printed("report", "runs/tiny", "--output", "page.html")
@@ -82,6 +89,8 @@ def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
         (["plot", "runs/tiny", "--cell", "ewcc"], "no method or line 'ewcc'; did you mean 'ewc'?"),
         (["export", "runs/tiny", "--table", "sumary"], "did you mean 'summary'?"),
         (["export", "runs/tiny", "--output", "tiny.yaml"], "tiny.yaml"),
+        (["export", "runs/tiny", "--format", "mlflow", "--table", "trials"], "--table is for tables"),
+        (["export", "runs/tiny", "--format", "optuna"], "nothing was searched"),
         (["report", "runs/tini"], "did you mean runs/tiny?"),
         (["report", "runs/tiny", "--output", "tiny.yaml/page.html"], "tiny.yaml"),
         (["serve", "runs/tini"], "did you mean runs/tiny?"),

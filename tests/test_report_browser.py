@@ -110,6 +110,7 @@ def test_what_is_filtered_can_be_sorted(page):
 
 
 def test_a_cell_is_a_page_of_its_own_and_the_way_back_leads_to_where_one_was(page):
+    find(page, "a[href='#results']").click()
     page.execute_script("scrollTo(0, 500)")
     page.execute_script("arguments[0].click()", find_all(page, f"{HEADLINE} tbody th a")[5])
     wait_until(lambda: shown(page, ".cell h3") == ["ewc in task-il/split-digits"])
