@@ -581,14 +581,19 @@ def report(
         Path | None,
         typer.Option("--output", "-o", metavar="FILE", help="Where the page goes (else RUN/report.html)."),
     ] = None,
+    named: CellOption = None,
+    level: LevelOption = 0.95,
+    everything: AllOption = False,
 ) -> None:
     """Write a run as one HTML page that opens offline: tables, pictures, single cells, failures, origin."""
     from orchestrator.reporting import reported
+    from results.families import NoSuchCell
     from results.store import StoreError, open_run
 
     try:
-        print(reported(open_run(run_folder), output))
-    except StoreError as error:
+        store = open_run(run_folder)
+        print(reported(store, output, named=named or (), level=level, everything=everything))
+    except (StoreError, NoSuchCell) as error:
         _fail(str(error), WRONG_REQUEST)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,41 +20,59 @@ NAME = "report.html"
 """The report in a run's folder."""
 
 
-def reported(store: Store, output: Path | None = None) -> str:
+def reported(
+    store: Store,
+    output: Path | None = None,
+    *,
+    named: Sequence[str] = (),
+    level: float = 0.95,
+    everything: bool = False,
+) -> str:
     """Write the report of the run in *store* to the file *output*, or beside its rows; return where it is.
 
-    The file appears whole or not at all.
+    The file appears whole or not at all. *named*, *level* and *everything* as `page_of` has them.
 
     Raises:
+        NoSuchCell: nothing is called as one of *named*.
         StoreError: the run cannot be read, or the file cannot be written.
     """
     folder, name = (store.root, NAME) if output is None else (Folder.at(output.parent), output.name)
-    folder.write(name, page_of(store).encode())
+    folder.write(name, page_of(store, named=named, level=level, everything=everything).encode())
     return f"{folder}/{name}" if output is None else str(output)
 
 
 def page_of(
-    store: Store, *, live: bool = False, pictures: Pictures | None = None, remarks: Sequence[str] = ()
+    store: Store,
+    *,
+    named: Sequence[str] = (),
+    level: float = 0.95,
+    everything: bool = False,
+    live: bool = False,
+    pictures: Pictures | None = None,
+    remarks: Sequence[str] = (),
 ) -> str:
     """The report of the run in *store*, with *remarks* beside what there is to say of the run itself.
 
-    *live* and *pictures* as `results.report.report_html` has them.
+    *named* holds labels of lines that stand for their methods in comparisons, *level* is that of intervals
+    and tests, *everything* adds the trials of earlier settings; *live* and *pictures* as
+    `results.report.report_html` has them.
 
     Raises:
+        NoSuchCell: nothing is called as one of *named*.
         StoreError: the run cannot be read.
     """
     from results.report import report_html  # noqa: PLC0415 - Jinja2 and matplotlib, for pages alone
 
     stands = standing(store)
-    run = shown(store)
+    run = shown(store, everything=everything, level=level)
     return report_html(
-        run.sweep,
+        replace(run.sweep, named=tuple(named)),
         spec=store.spec(),
         command=_command(stands),
         notes=[*run.notes, *_driver(stands, live=live), *remarks],
         studies=run.studies,
         live=live,
-        all_trials=stands.current,
+        all_trials=stands.trials if everything else stands.current,
         pictures=pictures,
     )
 

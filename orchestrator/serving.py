@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -17,6 +18,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from orchestrator.interruption import interruptible
 from orchestrator.lease import holder
 from orchestrator.reporting import page_of
 from orchestrator.showing import shown
@@ -133,12 +135,10 @@ def serve(store: Store, port: int = PORT, *, announce: Callable[[str], None] = _
         StoreError: the run cannot be read.
         CannotListen: the port is taken or not allowed.
     """
-    with listening(Report(store), port) as server:
-        try:
-            announce(server.address)
-            server.serve_forever()
-        except KeyboardInterrupt:
-            return
+    # A process in the background may have been started with Ctrl-C ignored; SIGTERM ends it as well.
+    with suppress(KeyboardInterrupt), interruptible(), listening(Report(store), port) as server:
+        announce(server.address)
+        server.serve_forever()
 
 
 def listening(report: Report, port: int) -> Server:

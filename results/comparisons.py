@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from cl.metrics import METRICS
 from results.power import detectable, more_seeds
@@ -35,10 +36,22 @@ class Pair:
     """Of the paired t test, two-sided; None with fewer than two shared seeds."""
     p_holm: float | None
     """The same, corrected for the number of tests in the family."""
-    detectable: float | None
-    """The smallest true difference found with a power of 80 % at the first step of Holm's procedure."""
-    more_seeds: int | None
-    """How many more shared seeds would find the observed difference with that power; None if none would."""
+    alpha: float
+    """The level of the first, strictest step of Holm's procedure."""
+
+    @cached_property  # as `more_seeds` is: a table with stars and without power needs neither
+    def detectable(self) -> float | None:
+        """The smallest true difference found with a power of 80 % at the level `alpha`."""
+        if self.difference is None or self.difference.sd is None:
+            return None
+        return detectable(self.difference.n, _sd(self.difference), alpha=self.alpha)
+
+    @cached_property
+    def more_seeds(self) -> int | None:
+        """How many more shared seeds would find the observed difference so; None if none would."""
+        if self.difference is None or self.difference.sd is None or not self.difference.mean:
+            return None
+        return more_seeds(self.difference.n, self.difference.mean, _sd(self.difference), alpha=self.alpha)
 
     def rejected(self, level: float) -> bool:
         """Whether the two differ, at the family's *level*."""
@@ -62,8 +75,7 @@ def compared(
             share_better(a, b, larger=METRICS[metric].higher_is_better),
             p,
             p_holm,
-            _detectable(difference, strictest),
-            _more_seeds(difference, strictest),
+            strictest,
         )
         for (first, second), (a, b), difference, p, p_holm in zip(
             couples, values, differences, p_values, holm(p_values), strict=True
@@ -109,18 +121,6 @@ def share_better(
     sign = 1 if larger else -1
     gains = [sign * round(first[seed] - second[seed], DECIMALS) for seed in shared]
     return sum(1.0 if gain > 0 else 0.5 if gain == 0 else 0.0 for gain in gains) / len(gains)
-
-
-def _detectable(difference: Interval | None, alpha: float) -> float | None:
-    if difference is None or difference.sd is None:
-        return None
-    return detectable(difference.n, _sd(difference), alpha=alpha)
-
-
-def _more_seeds(difference: Interval | None, alpha: float) -> int | None:
-    if difference is None or difference.sd is None or not difference.mean:
-        return None
-    return more_seeds(difference.n, difference.mean, _sd(difference), alpha=alpha)
 
 
 def _sd(difference: Interval) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import signal
-import sys
 import urllib.request
 from pathlib import Path
 
@@ -86,7 +85,7 @@ def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
     ("arguments", "said"),
     [
         (["plot", "runs/tini"], "did you mean runs/tiny?"),
-        (["plot", "runs/tiny", "--cell", "ewcc"], "no method or line 'ewcc'; did you mean 'ewc'?"),
+        (["plot", "runs/tiny", "--cell", "ewcc"], "no line 'ewcc'; did you mean 'ewc'?"),
         (["export", "runs/tiny", "--table", "sumary"], "did you mean 'summary'?"),
         (["export", "runs/tiny", "--output", "tiny.yaml"], "tiny.yaml"),
         (["export", "runs/tiny", "--format", "mlflow", "--table", "trials"], "--table is for tables"),
@@ -100,14 +99,15 @@ def test_what_cannot_be_done_is_refused_in_one_message(arguments, said):
     assert said in refused(*arguments)
 
 
-def test_serve_says_its_address_and_ends_at_ctrl_c_without_a_trace():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_serve_says_its_address_and_ends_when_told_to_without_a_trace(number):
     with process("serve", "runs/tiny", "--port", "0", PYTHONUNBUFFERED="1") as serving:
         assert serving.stdout is not None
         words = serving.stdout.readline().split()
         address = next(word for word in words if word.startswith("http://127.0.0.1:"))
         with urllib.request.urlopen(address, timeout=30) as page:  # noqa: S310 - an http address, checked above
             assert b"class-il/split-digits" in page.read()
-        serving.send_signal(signal.SIGINT)
+        serving.send_signal(number)
         _, err = serving.communicate(timeout=60)
     assert "Traceback" not in err
-    assert serving.returncode in {0, 130}, (serving.returncode, err, sys.version)
+    assert serving.returncode == 0, err

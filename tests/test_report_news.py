@@ -62,10 +62,12 @@ def test_an_opened_cell_stays_open_and_gets_its_news(browser, tmp_path):
         open_cell(browser, 0)
         wait_until(lambda: "2 of 3 seeds complete" in text(browser, ".cell.shown"))
         find(browser, ".cell.shown details summary").click()
+        browser.execute_script("scrollTo(0, 200)")
         rows_of(3).written(tmp_path / "tiny")
         wait_until(lambda: "3 of 4 seeds complete" in text(browser, ".cell.shown"))
         assert shown(browser, ".cell h3") == ["naive in domain-il/split-digits"]
         assert find(browser, ".cell.shown details").get_property("open")
+        assert browser.execute_script("return scrollY") == 200
         assert find_all(browser, ".cell.shown thead button")
         browser.get("about:blank")
 

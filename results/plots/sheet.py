@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from warnings import catch_warnings, filterwarnings
 
 from results.plots.style import Looks
 from results.plots.words import escaped, lines_of, wrapped
@@ -175,7 +176,9 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
 
     folder.mkdir(parents=True, exist_ok=True)
     paths = [folder / f"{name}.{ending}" for ending in FORMATS]
-    with rc_context({"svg.hashsalt": "clsweep"}):
+    with rc_context({"svg.hashsalt": "clsweep"}), catch_warnings():
+        # A name in a script that the font lacks is drawn as boxes.
+        filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         for path in paths:
             partial = path.with_name(f".{path.name}.tmp")
             try:
