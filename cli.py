@@ -6,6 +6,7 @@ Longer than other modules: the options of a verb are its signature.
 from __future__ import annotations
 
 import io
+import re
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from orchestrator.options import Options
     from orchestrator.preparation import Prepared
@@ -69,6 +70,13 @@ def _orders(incomplete: str) -> list[str]:
     from orchestrator.completion import orders
 
     return orders(incomplete)
+
+
+def _on_this_machine(output: Path | None) -> Path | None:
+    """*output* unless it is a URI, of which a path has lost a slash."""
+    if output is not None and re.match(r"[a-z][a-z0-9+.-]+:/", str(output), re.IGNORECASE):
+        _refuse(f"--output is a path on this machine; {output.parts[0]}//... is a URI")
+    return output
 
 
 SpecArgument = Annotated[
@@ -416,15 +424,22 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="How to write it.")] = Format.table,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write to a file instead of the screen."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write to a file instead of the screen.",
+            callback=_on_this_machine,
+        ),
     ] = None,
     everything: AllOption = False,
 ) -> None:
     """Print a run's tables: per scenario a line per cell, mean ± half-width over seeds, the best marked."""
     from orchestrator.printing import print_tables
     from orchestrator.showing import NoSearch, NoTransfer
-    from orchestrator.views import ALONE, ON_SCREEN, Request
+    from orchestrator.views import ALONE, ON_SCREEN, UNUSED, Request
     from results.families import NoSuchCell
+    from results.storage import reason
     from results.store import StoreError, open_run
 
     if form is Format.parquet and output is None:
@@ -439,6 +454,8 @@ def show(
         if is_given and alone and name not in alone:
             _refuse(f"--{alone[0]} is printed alone; it does not go with --{name}")
     what = alone[0] if alone else "summary"
+    options = {"scenario": scenarios, "method": methods, "metric": metrics, "by": by, "cell": named}
+    _refuse_unused(what, [name for name, value in options.items() if value], UNUSED)
     if baseline is not None and what not in {"compare", "power"}:
         _refuse("--baseline says what to compare with; it goes with --compare and --power")
     request = Request(
@@ -464,7 +481,13 @@ def show(
     except OSError as error:
         if output is None:
             raise
-        _fail(f"cannot write {output}: {error.strerror or error}", WRONG_REQUEST)
+        _fail(f"cannot write {output}: {reason(error)}", WRONG_REQUEST)
+
+
+def _refuse_unused(what: str, given: Sequence[str], unused: Mapping[str, Collection[str]]) -> None:
+    for name in given:
+        if name in unused.get(what, ()):
+            _refuse(f"--{name} changes nothing in --{what}; leave it out")
 
 
 @app.command()
@@ -472,7 +495,13 @@ def plot(
     run_folder: RunArgument,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="DIR", help="Where the pictures go (else RUN/plots)."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where the pictures go (else RUN/plots).",
+            callback=_on_this_machine,
+        ),
     ] = None,
     named: CellOption = None,
     level: LevelOption = 0.95,
@@ -480,6 +509,7 @@ def plot(
 ) -> None:
     """Draw a run as PNG and SVG: matrices, forgetting curves, metrics, differences, what a search found."""
     from orchestrator.plotting import NotDrawn, NothingToDraw, plotted
+    from orchestrator.showing import damage
     from results.families import NoSuchCell
     from results.store import StoreError, open_run
 
@@ -488,6 +518,8 @@ def plot(
         folder = _output_folder(store, output, "plots", "the pictures")
         for path in plotted(store, folder, everything=everything, level=level, named=named or ()):
             print(path, file=sys.stderr if isinstance(path, NotDrawn) else sys.stdout)
+        for note in damage(store):
+            print(note, file=sys.stderr)
     except (StoreError, NothingToDraw, NoSuchCell) as error:
         _fail(str(error), WRONG_REQUEST)
     except BrokenPipeError:  # nobody reads the names of the files any more
@@ -500,7 +532,10 @@ def _output_folder(store: Store, output: Path | None, name: str, what: str) -> P
     """Where *what* is written: as asked for, or into the folder *name* of the run."""
     if output is None and not store.root.is_local:
         _refuse(f"the run is not on this machine's disk; say where {what} go with --output")
-    return output or Path(store.root.path) / name
+    from results.storage import is_uri
+
+    place = str(store.root)  # as it was given; a URI of this disk is no path
+    return output or Path(store.root.path if is_uri(place) else place) / name
 
 
 @app.command()
@@ -531,6 +566,8 @@ def export(
     given = {"--table": names, "--metric": metrics, "--baseline": baseline, "--cell": named}
     if form in TOOLS and (other := [option for option, value in given.items() if value]):
         _refuse(f"{other[0]} is for tables; --format {form} writes trials")
+    if metrics and form not in {ExportFormat.markdown, ExportFormat.latex}:
+        _refuse(f"--metric is for papers (markdown, latex); tables as {form} have all metrics")
     try:
         store = open_run(run_folder)
         if form in TOOLS:
@@ -565,7 +602,8 @@ def _export_trials(store: Store, tool: str, output: str | None, *, everything: b
     from orchestrator.tracking import tracked
     from results.trackers.process import NotInstalled
 
-    folder = _output_folder(store, Path(output) if output else None, f"export/{tool}", "the records")
+    place = _on_this_machine(Path(output) if output else None)
+    folder = _output_folder(store, place, f"export/{tool}", "the records")
     try:
         written = tracked(store, tool, folder, everything=everything)
     except (NoSearch, NotInstalled) as error:
@@ -579,7 +617,13 @@ def report(
     run_folder: RunArgument,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Where the page goes (else RUN/report.html)."),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where the page goes (else RUN/report.html).",
+            callback=_on_this_machine,
+        ),
     ] = None,
     named: CellOption = None,
     level: LevelOption = 0.95,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from orchestrator.showing import shown
 from orchestrator.standing import Standing, standing
 from results.layout import counted
-from results.storage import Folder
+from results.storage import Folder, StoreError, reason
 from results.store import Store
 
 if TYPE_CHECKING:  # what does not make pages needs no Jinja2
@@ -36,9 +36,24 @@ def reported(
         NoSuchCell: nothing is called as one of *named*.
         StoreError: the run cannot be read, or the file cannot be written.
     """
-    folder, name = (store.root, NAME) if output is None else (Folder.at(output.parent), output.name)
-    folder.write(name, page_of(store, named=named, level=level, everything=everything).encode())
-    return f"{folder}/{name}" if output is None else str(output)
+    page = page_of(store, named=named, level=level, everything=everything).encode()
+    if output is None:
+        store.root.write(NAME, page)
+        return f"{store.root}/{NAME}"
+    _write(output, page)
+    return str(output)
+
+
+def _write(output: Path, page: bytes) -> None:
+    """Write the file, or into what a pipe or a device leads to, which is not to be replaced by a file."""
+    if not output.exists() or output.is_file() or output.is_dir():
+        place = output.resolve() if output.is_symlink() else output
+        Folder.at(place.parent).write(place.name, page)
+        return
+    try:
+        output.write_bytes(page)
+    except OSError as error:
+        raise StoreError(f"cannot write {output}: {reason(error)}") from error
 
 
 def page_of(

@@ -20,7 +20,7 @@ from results.store import SPEC, Store
 from results.summary import summarise
 from results.sweep import FRESH, JOINT, Sweep, reporting, with_rows
 from results.task_tables import cost_tables, task_tables
-from results.transfer import REFERENCE, Transfer, forward_transfer, has_reference
+from results.transfer import REFERENCE, Transfer, has_reference
 from results.transfer_tables import transfer_tables
 from results.tuned import TunedStudy
 from results.tuned_tables import RESPONSES, configuration_tables, importance_lines, winner_tables
@@ -90,7 +90,7 @@ def shown(
         reference=JOINT,
         fresh=FRESH,
     )
-    found = tuned_studies(searches) if searches else []
+    found = tuned_studies(searches, level=level) if searches else []
     courses = searches.courses if searches else ()
     sweep = Sweep(store, current, accuracy, cells, level=level)
     return Shown(sweep, tuple(notes), tuple(found), tuple(courses))
@@ -117,6 +117,7 @@ def printed(
     remarks: Sequence[str] = (),
     matrix: bool = False,
     tasks: bool = False,
+    transfer: Sequence[Transfer] = (),
 ) -> Iterator[RenderableType]:
     """Everything that `clsweep show` prints of a run, one after the other; text is printed as it is."""
     yield from winner_tables(run.studies, width=width)
@@ -127,9 +128,9 @@ def printed(
         yield "no trials yet"
     if failures := causes(run.sweep.trials):
         yield "\n".join([*failures, f"tracebacks: column error of {run.sweep.store.root}/trials"])
-    if rows := _transfer(run):
+    if transfer:
         yield ""
-        yield from transfer_tables(rows, width=width)
+        yield from transfer_tables(transfer, width=width)
     if matrix:
         yield from ("\n" + tables.matrix_text(cell) for cell in run.sweep.cells if cell.n)
     if tasks:
@@ -167,14 +168,13 @@ def responses(run: Shown, *, width: int) -> Iterator[RenderableType]:
     )
 
 
-def transfer_of(run: Shown) -> list[Transfer]:
+def transfer_of(run: Shown) -> Sequence[Transfer]:
     """The forward transfer of a run.
 
     Raises:
         NoTransfer: there is nothing to measure it against.
     """
-    rows = _transfer(run)
-    if not rows:
+    if not run.sweep.transfer:
         reason = (
             "needs at least two tasks"
             if has_reference(run.sweep.cells)
@@ -182,14 +182,7 @@ def transfer_of(run: Shown) -> list[Transfer]:
             f"add {REFERENCE} to the methods of the spec and run it again"
         )
         raise NoTransfer(f"{run.sweep.store.root}: forward transfer {reason}")
-    return rows
-
-
-def _transfer(run: Shown) -> list[Transfer]:
-    if not has_reference(run.sweep.cells):  # the parts of the tasks need not be read
-        return []
-    sweep = run.sweep
-    return forward_transfer(sweep.cells, sweep.trials, sweep.accuracy, sweep.tasks, level=sweep.level)
+    return run.sweep.transfer
 
 
 def _spec_of(store: Store) -> tuple[Spec | None, list[str]]:

@@ -95,8 +95,8 @@ def _origin(last: Mapping[Any, tuple[Any, ...]], trial: Trial) -> dict[str, Any]
     return {"data_digest": digest, "results_version": version}
 
 
-def tuned_studies(run: Tuned) -> list[TunedStudy]:
-    """What each study of *run* came to."""
+def tuned_studies(run: Tuned, *, level: float = 0.95) -> list[TunedStudy]:
+    """What each study of *run* came to, with intervals at *level*."""
     rows = to_rows(run.trials.drop_columns(["error"]))
     by_key = {key_of_row(row): row for row in rows}
     complete = {row["trial_id"]: row["n_tasks"] for row in rows if row["status"] == COMPLETE}
@@ -108,10 +108,12 @@ def tuned_studies(run: Tuned) -> list[TunedStudy]:
     def row_of(trial: Trial) -> Mapping[str, Any]:
         return by_key.get(key_of_row(columns_of(trial)), {"status": "", "trial_id": ""})
 
-    return [_study(course, row_of, matrices) for course in run.courses]
+    return [_study(course, row_of, matrices, level) for course in run.courses]
 
 
-def _study(course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, TrialMatrix]]) -> TunedStudy:
+def _study(
+    course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, TrialMatrix]], level: float
+) -> TunedStudy:
     study, settings, found = course.study, course.tune.settings, course.found
 
     def test(hyperparameters: Mapping[str, Any] | None) -> dict[int, float]:
@@ -125,7 +127,7 @@ def _study(course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, Tria
         }
 
     numbers = range(len(found.candidates))
-    tried = [_configuration(course, number, row_of, matrices["val"]) for number in numbers]
+    tried = [_configuration(course, number, row_of, matrices["val"], level) for number in numbers]
     return TunedStudy(
         scenario=course.scenario,
         method=course.method,
@@ -143,11 +145,12 @@ def _study(course: Course, row_of: Any, matrices: Mapping[str, Mapping[str, Tria
         test=test(course.chosen),
         default=study.default,
         default_test=test(study.default),
+        level=level,
     )
 
 
 def _configuration(
-    course: Course, number: int, row_of: Any, matrices: Mapping[str, TrialMatrix]
+    course: Course, number: int, row_of: Any, matrices: Mapping[str, TrialMatrix], level: float
 ) -> Configuration:
     found: Findings = course.found
     results = found.results.get(number, {})
@@ -163,6 +166,7 @@ def _configuration(
         values={name: {seed: METRICS[name].compute(R) for seed, R in whole.items()} for name in metrics},
         diverged=sum(row["status"] == DIVERGED for row in rows.values()),
         left=found.left.get(number, ""),
+        level=level,
     )
 
 

@@ -9,15 +9,24 @@ from typing import NoReturn
 
 import pyarrow as pa
 from rich.console import RenderableType
+from rich.text import Text
 
 from cl.metrics import METRICS
-from orchestrator.showing import Shown, printed, responses, transfer_of
+from orchestrator.showing import NoSearch, Shown, printed, responses, transfer_of
 from results import sheets, tables, tidy, transfer_tables
 from results.comparison_tables import across_sheets, comparison_sheets, power_sheets, spread_sheets
-from results.families import MARGIN, Family, by_scenario, contenders
-from results.notes import grouped, marks_legend, unchosen_note
-from results.selection import known_metrics, ordered, selected, selected_families
+from results.families import MARGIN, Family
+from results.notes import grouped, header, marks_legend, unchosen_note
+from results.selection import (
+    known_metrics,
+    known_order,
+    ordered,
+    selected,
+    selected_families,
+    selected_transfer,
+)
 from results.sheets import Sheet
+from results.summary import CellSummary
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,15 @@ ALONE = ("transfer", "response", "compare", "power", "across", "spread", "plot")
 """What can be shown by itself instead of the summary."""
 ON_SCREEN = frozenset({"response", "plot"})
 """Those that are no table for a program."""
+UNUSED: Mapping[str, frozenset[str]] = {
+    "transfer": frozenset({"metric", "cell"}),
+    "response": frozenset({"metric", "by", "cell"}),
+    "compare": frozenset({"by"}),
+    "power": frozenset({"by"}),
+    "across": frozenset({"scenario", "method", "metric", "by"}),
+    "plot": frozenset({"cell"}),
+}
+"""The options that change nothing in one of `ALONE`."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +92,10 @@ def needed(request: Request) -> tuple[str, ...]:
     """The metrics that are to be computed.
 
     Raises:
-        NoSuchCell: a metric does not exist.
+        NoSuchCell: a metric or an order does not exist.
     """
-    by = [request.by] if request.by and request.by in METRICS else []
+    order = known_order(request.by) if request.by else ""
+    by = [order] if order in METRICS else []
     return tuple(dict.fromkeys((*_metrics(request), *by, "acc")))
 
 
@@ -94,23 +113,31 @@ def page(run: Shown, request: Request) -> Page:
     Raises:
         NoTransfer, NoSearch, NoSuchCell: as `print_tables`.
     """
-    whole = replace(run.sweep, named=request.named, baseline=request.baseline, margin=request.margin)
-    cells = selected(whole.cells, scenarios=request.scenarios, methods=request.methods)
+    sweep = replace(run.sweep, named=request.named, baseline=request.baseline, margin=request.margin)
+    whole = replace(run, sweep=sweep)
+    cells = selected(sweep.cells, scenarios=request.scenarios, methods=request.methods)
     if request.by:
         cells = ordered(cells, request.by)
-    return _PAGES[request.what](
-        replace(run, sweep=whole), replace(run, sweep=replace(whole, cells=cells)), request
+    return _PAGES[request.what](whole, _with_cells(whole, cells), request)
+
+
+def _with_cells(run: Shown, cells: Sequence[CellSummary]) -> Shown:
+    """The run with these of its *cells*, and without the searches for others."""
+    if len(cells) == len(run.sweep.cells):
+        return replace(run, sweep=replace(run.sweep, cells=cells))
+    some = {(cell.scenario_label, cell.method) for cell in cells}
+    return replace(
+        run,
+        sweep=replace(run.sweep, cells=cells),
+        studies=tuple(study for study in run.studies if (study.scenario, study.method) in some),
+        courses=tuple(course for course in run.courses if (course.scenario, course.method) in some),
     )
 
 
 def _summary(whole: Shown, run: Shown, request: Request) -> Page:
     metrics, cells = _metrics(request), run.sweep.cells
     best = whole.sweep.best(metrics)
-    unchosen = {
-        label: reason
-        for members in by_scenario(cells).values()
-        for label, reason in contenders(members, named=request.named)[1].items()
-    }
+    unchosen = [cell for cell in whole.sweep.unchosen if cell in cells]
     remarks = [*marks_legend(best), *unchosen_note(unchosen)]
 
     def parts(width: int) -> Iterator[RenderableType]:
@@ -122,6 +149,7 @@ def _summary(whole: Shown, run: Shown, request: Request) -> Page:
             width=width,
             matrix=request.matrix,
             tasks=request.tasks,
+            transfer=selected_transfer(whole.sweep.transfer, cells),
         )
 
     return Page(
@@ -131,17 +159,24 @@ def _summary(whole: Shown, run: Shown, request: Request) -> Page:
     )
 
 
-def _transfer(_: Shown, run: Shown, __: Request) -> Page:
-    rows = transfer_of(run)
+def _transfer(whole: Shown, run: Shown, _: Request) -> Page:
+    rows = selected_transfer(transfer_of(whole), run.sweep.cells)
+    empty: list[RenderableType] = ["none of these lines has forward transfer"]
     return Page(
-        lambda width: iter(transfer_tables.transfer_tables(rows, width=width)),
+        lambda width: iter(transfer_tables.transfer_tables(rows, width=width) or empty),
         lambda: transfer_tables.to_markdown(rows),
         lambda: transfer_tables.to_arrow(rows),
     )
 
 
-def _response(_: Shown, run: Shown, __: Request) -> Page:
+def _response(whole: Shown, run: Shown, _: Request) -> Page:
+    if _is_searched(whole) and not _is_searched(run):
+        raise NoSearch(f"{run.sweep.store.root}: none of these methods was searched there")
     return Page(lambda width: responses(run, width=width), _nothing, _nothing)
+
+
+def _is_searched(run: Shown) -> bool:
+    return any(study.ranges for study in run.studies)
 
 
 def _plot(_: Shown, run: Shown, request: Request) -> Page:
@@ -173,8 +208,15 @@ def _of_families(
 ) -> Page:
     found = selected_families(whole.sweep.families(_metrics(request)), run.sweep.cells)
     return _of_sheets(
-        lambda: draw(found), lambda: tidy.comparisons_table(found), "no two methods can be compared yet"
+        lambda: draw(found), lambda: tidy.comparisons_table(found), _why_no_pair(whole, run, request)
     )
+
+
+def _why_no_pair(whole: Shown, run: Shown, request: Request) -> str:
+    if len(whole.sweep.cells) > len(run.sweep.cells) and whole.sweep.families(_metrics(request)):
+        return "no comparison is left: --scenario and --method show no two lines that are compared"
+    unchosen = [cell for cell in whole.sweep.unchosen if cell in run.sweep.cells]
+    return "\n".join(["no two methods can be compared yet", *unchosen_note(unchosen)])
 
 
 def _across(whole: Shown, _: Shown, __: Request) -> Page:
@@ -194,16 +236,16 @@ def _spread(whole: Shown, run: Shown, request: Request) -> Page:
     return _of_sheets(
         lambda: spread_sheets(run.sweep.cells, metrics),
         lambda: tidy.summary_table(run.sweep.cells, best, metrics=metrics),
-        "no complete trial yet",
+        f"no complete trial has {', '.join(map(header, metrics))}",
     )
 
 
 def _of_sheets(draw: Callable[[], list[Sheet]], arrow: Callable[[], pa.Table], empty: str) -> Page:
     def parts(width: int) -> Iterator[RenderableType]:
         found = draw()
-        return iter(sheets.drawn(found, width=width) if found else [empty])
+        return iter(sheets.drawn(found, width=width) if found else [Text(empty)])
 
-    return Page(parts, lambda: sheets.to_markdown(draw()), arrow)
+    return Page(parts, lambda: sheets.to_markdown(draw()) or empty, arrow)
 
 
 _PAGES: Mapping[str, Callable[[Shown, Shown, Request], Page]] = {

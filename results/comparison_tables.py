@@ -10,7 +10,7 @@ import pyarrow as pa
 from results.across import Scores
 from results.comparisons import Pair
 from results.families import Family, by_scenario
-from results.layout import NULL, STYLES, counted, fixed, numbers
+from results.layout import NULL, STYLES, counted, fixed, numbers, p_value
 from results.notes import grouped, header
 from results.power import POWER, detectable
 from results.schema import to_rows
@@ -44,7 +44,7 @@ def comparison_sheets(families: Iterable[Family]) -> list[Sheet]:
                     difference,
                     _number(pair.g, 2),
                     _number(pair.share, 2),
-                    _p(pair.p),
+                    p_value(pair.p),
                     holm,
                 )
                 for pair, difference, holm in zip(
@@ -77,6 +77,7 @@ def power_sheets(families: Iterable[Family]) -> list[Sheet]:
             notes=(
                 _how_detected(family),
                 *separations(family),
+                *_left_out(family),
                 *_underpowered(family),
             ),
         )
@@ -116,9 +117,9 @@ def planned_power(n: int, families: Sequence[Family], *, level: float = 0.95) ->
     )
     for family in families:
         found = sorted(
-            (detectable(n, pair.difference.sd, alpha=(1 - level) / family.size), _names(pair))
+            (detectable(n, pair.sd, alpha=(1 - level) / family.size), _names(pair))
             for pair in family.pairs
-            if pair.difference is not None and pair.difference.sd is not None
+            if pair.sd is not None
         )
         if found:
             (least, first), (most, last) = found[0], found[-1]
@@ -140,13 +141,7 @@ def _differences(family: Family) -> list[str]:
 
 
 def _holm(family: Family) -> list[str]:
-    return [f"{_p(pair.p_holm)}{'*' if pair.rejected(family.level) else ' '}" for pair in family.pairs]
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return NULL
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+    return [f"{p_value(pair.p_holm)}{'*' if pair.rejected(family.level) else ' '}" for pair in family.pairs]
 
 
 def _number(value: float | None, decimals: int = 3) -> str:
@@ -179,7 +174,7 @@ def _tests(family: Family) -> Iterator[str]:
 
 
 def _left_out(family: Family) -> Iterator[str]:
-    yield from (f"no part takes {line}" for line in grouped(family.left_out))
+    yield from (f"takes no part: {line}" for line in grouped(family.left_out))
 
 
 def _underpowered(family: Family) -> Iterator[str]:
@@ -196,9 +191,8 @@ def spread_sheets(cells: Sequence[CellSummary], metrics: Sequence[str]) -> list[
     sheets = []
     for title, members in by_scenario(cells).items():
         for metric in metrics:
-            able = [cell for cell in members if cell.metrics.get(metric)]
-            means = numbers([cell.metrics[metric] for cell in able], STYLES[0])
-            if able:
+            if able := [cell for cell in members if cell.metrics.get(metric)]:
+                means = numbers([cell.metrics[metric] for cell in able], STYLES[0])
                 sheets.append(
                     Sheet(
                         title=f"{title}: {header(metric)} over seeds",

@@ -39,19 +39,26 @@ class Pair:
     alpha: float
     """The level of the first, strictest step of Holm's procedure."""
 
+    @property
+    def sd(self) -> float | None:
+        """Of the differences, as `t_test` takes it; None with fewer than two shared seeds."""
+        if self.difference is None or self.difference.sd is None:
+            return None
+        return self.difference.sd or (LEAST_SD if self.difference.mean else 0.0)
+
     @cached_property  # as `more_seeds` is: a table with stars and without power needs neither
     def detectable(self) -> float | None:
         """The smallest true difference found with a power of 80 % at the level `alpha`."""
-        if self.difference is None or self.difference.sd is None:
+        if self.difference is None or self.sd is None:
             return None
-        return detectable(self.difference.n, _sd(self.difference), alpha=self.alpha)
+        return detectable(self.difference.n, self.sd, alpha=self.alpha)
 
     @cached_property
     def more_seeds(self) -> int | None:
         """How many more shared seeds would find the observed difference so; None if none would."""
-        if self.difference is None or self.difference.sd is None or not self.difference.mean:
+        if self.difference is None or self.sd is None or not self.difference.mean:
             return None
-        return more_seeds(self.difference.n, self.difference.mean, _sd(self.difference), alpha=self.alpha)
+        return more_seeds(self.difference.n, self.difference.mean, self.sd, alpha=self.alpha)
 
     def rejected(self, level: float) -> bool:
         """Whether the two differ, at the family's *level*."""
@@ -96,7 +103,7 @@ def hedges_g(difference: Interval) -> float | None:
     """
     if not difference.sd or difference.n < 3:
         return None
-    from scipy.special import gammaln  # noqa: PLC0415 - a table without comparisons is shown without SciPy
+    from scipy.special import gammaln  # noqa: PLC0415 - SciPy is loaded by who has effect sizes
 
     m = difference.n - 1
     J = math.exp(gammaln(m / 2) - gammaln((m - 1) / 2)) / math.sqrt(m / 2)
@@ -121,8 +128,3 @@ def share_better(
     sign = 1 if larger else -1
     gains = [sign * round(first[seed] - second[seed], DECIMALS) for seed in shared]
     return sum(1.0 if gain > 0 else 0.5 if gain == 0 else 0.0 for gain in gains) / len(gains)
-
-
-def _sd(difference: Interval) -> float:
-    """As `t_test` takes it: none at all for methods that are alike on every seed."""
-    return difference.sd or (LEAST_SD if difference.mean else 0.0)

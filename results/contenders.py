@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Literal, NamedTuple
 
 from results.families import REFERENCES
+from results.names import hint
 from results.summary import CellSummary
 
 __all__ = ["NoMatch", "Side", "matched"]
@@ -77,7 +77,7 @@ def _chosen(cells: Sequence[CellSummary], names: Sequence[str]) -> dict[_Scenari
     known = [name for cell in cells for name in (cell.scenario_label, cell.scenario)]
     for name in names:
         if name not in known:
-            raise NoMatch(f"no scenario {name!r}{_hint(name, [cell.scenario_label for cell in cells])}")
+            raise NoMatch(f"no scenario {name!r}; {hint(name, [cell.scenario_label for cell in cells])}")
     chosen: dict[_Scenario, str] = {}
     for cell in cells:
         if not names or {cell.scenario_label, cell.scenario} & set(names):
@@ -124,8 +124,8 @@ def _cell(side: Side, scenario: _Scenario) -> CellSummary:
         found = [cell for cell in cells if cell.label == side.cell]
         found = found or [cell for cell in cells if cell.method == side.cell]
         if not found:
-            hint = _hint(side.cell, [cell.label for cell in cells])
-            raise NoMatch(f"{option}: {side.run} has no {side.cell!r} in {title}{hint}")
+            there = hint(side.cell, [cell.label for cell in cells])
+            raise NoMatch(f"{option}: {side.run} has no {side.cell!r} in {title}; {there}")
     if len(found) != 1:
         raise NoMatch(
             f"name the {side.role} in {title} with {option}; in {side.run}: {_labels(side, scenario)}"
@@ -136,9 +136,3 @@ def _cell(side: Side, scenario: _Scenario) -> CellSummary:
 def _labels(side: Side, scenario: _Scenario, *, but: str = "") -> str:
     labels = [cell.label for cell in side.cells if _scenario(cell) == scenario and cell.label != but]
     return ", ".join(labels) or "no other"
-
-
-def _hint(name: str, names: Iterable[str]) -> str:
-    known = list(dict.fromkeys(names))
-    near = get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; there: {', '.join(known)}"

@@ -165,6 +165,8 @@ def _remark(here: Scenario, there: Scenario) -> str:
     if not here or not there:
         return ""
     a, b = here[0], there[0]
+    if not (a.data_digest and b.data_digest) and a.data_digest != b.data_digest:
+        return f"not compared: none of its trials has started in {'B' if a.data_digest else 'A'}"
     if a.data_digest != b.data_digest:
         data = f"{shortened(a.data_digest)} -> {shortened(b.data_digest)}"
         return f"not compared: data {data}, and accuracies on other data measure something else"

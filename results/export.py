@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 import pyarrow as pa
@@ -15,10 +14,10 @@ import pyarrow.parquet as pq
 
 from results import sheets, tables
 from results.comparison_tables import across_sheets, comparison_sheets
-from results.families import by_scenario, contenders
 from results.latex import sheets_latex, summary_latex
 from results.layout import csv_text
 from results.meanings import SCHEMAS, columns_json, described
+from results.names import hint
 from results.notes import marks_legend, unchosen_note
 from results.schema import to_rows
 from results.storage import Folder
@@ -85,9 +84,7 @@ def export(
 
 def _check(name: str, form: str, available: Mapping[str, object]) -> None:
     if name not in available:
-        near = get_close_matches(name, available, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(available)}"
-        raise NoSuchTable(f"no table {name!r} as {form}; {hint}")
+        raise NoSuchTable(f"no table {name!r} as {form}; {hint(name, available)}")
 
 
 def _written(folder: Folder, name: str, content: bytes | pa.Buffer) -> str:
@@ -182,17 +179,9 @@ def _summary(sweep: Sweep, form: str, metrics: Sequence[str]) -> bytes | None:
     if form == "latex":
         text = summary_latex(sweep.cells, best, metrics=metrics, named=sweep.named, name=sweep.name)
     else:
-        remarks = [*marks_legend(best), *unchosen_note(_unchosen(sweep))]
+        remarks = [*marks_legend(best), *unchosen_note(sweep.unchosen)]
         text = tables.to_markdown(sweep.cells, metrics=metrics, best=best, remarks=remarks)
     return text.encode()
-
-
-def _unchosen(sweep: Sweep) -> list[str]:
-    """Labels of lines of which none stands for its method."""
-    scenarios = by_scenario(sweep.cells).values()
-    return list(
-        dict.fromkeys(label for members in scenarios for label in contenders(members, named=sweep.named)[1])
-    )
 
 
 def _comparisons(sweep: Sweep, form: str, metrics: Sequence[str]) -> bytes | None:

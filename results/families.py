@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from itertools import combinations
 
 from cl.metrics import METRICS
 from results.comparisons import Pair, compared
+from results.names import hint
 from results.summary import CellSummary
 
 __all__ = [
@@ -190,11 +190,9 @@ def _baseline(cells: Sequence[CellSummary], name: str) -> CellSummary | None:
 
 def check_known(what: str, name: str, names: Iterable[str]) -> None:
     """Raise `NoSuchCell`, with the nearest name there is, unless *name* is among *names*."""
-    known = list(dict.fromkeys(names))
+    known = list(names)
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(known)}"
-        raise NoSuchCell(f"no {what} {name!r}; {hint}")
+        raise NoSuchCell(f"no {what} {name!r}; {hint(name, known)}")
 
 
 def marked(cells: Sequence[CellSummary], family: Family) -> frozenset[str]:

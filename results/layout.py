@@ -15,7 +15,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Span, Text
 
-from results.statistics import Interval
+from results.statistics import Difference, Interval
 
 __all__ = [
     "NULL",
@@ -26,8 +26,10 @@ __all__ = [
     "fixed",
     "markdown_table",
     "numbers",
+    "p_value",
     "plain_table",
     "roomiest",
+    "seconds",
     "seeds",
     "width_of",
 ]
@@ -112,7 +114,9 @@ def _gap(table: Table) -> int:
     return right + 1
 
 
-def numbers(intervals: Sequence[Interval | None], style: Style, marks: Sequence[bool] = ()) -> list[Text]:
+def numbers(
+    intervals: Sequence[Interval | Difference | None], style: Style, marks: Sequence[bool] = ()
+) -> list[Text]:
     """One column: means under one another, whether they have an interval or not; a star for *marks*."""
     starred = marks if any(marks) else [False] * len(intervals)
     stars = ["*" if mark else " " if any(marks) else "" for mark in starred]
@@ -126,7 +130,7 @@ def numbers(intervals: Sequence[Interval | None], style: Style, marks: Sequence[
     ]
 
 
-def _spread(interval: Interval | None, style: Style) -> str:
+def _spread(interval: Interval | Difference | None, style: Style) -> str:
     if interval is None or interval.half_width is None or not style.intervals:
         return ""
     return style.plus_minus + _led(fixed(interval.half_width), style.zero)
@@ -145,6 +149,26 @@ def fixed(value: float, decimals: int = 3) -> str:
     ('0.250', '0.000', '–')
     """
     return NULL if math.isnan(value) else f"{round(value, decimals) + 0.0:.{decimals}f}"
+
+
+def p_value(value: float | None) -> str:
+    """A p value with four decimals.
+
+    >>> p_value(0.03125), p_value(1e-9), p_value(None)
+    ('0.0312', '<0.0001', '–')
+    """
+    if value is None:
+        return NULL
+    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
+
+
+def seconds(value: float) -> str:
+    """Seconds with three digits.
+
+    >>> seconds(0.01234), seconds(1234.5)
+    ('0.0123', '1234')
+    """
+    return f"{value:.3g}" if value < 100 else f"{value:.0f}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -39,11 +39,12 @@ def marks_legend(best: Mapping[tuple[str, str], Collection[str]]) -> list[str]:
     return ["*: best, or not told from the best (paired t tests of all pairs in a scenario and metric, Holm)"]
 
 
-def unchosen_note(left_out: Collection[str]) -> list[str]:
-    """What to do about lines that take no part in comparisons; nothing where there are none."""
-    if not left_out:
+def unchosen_note(cells: Iterable[CellSummary]) -> list[str]:
+    """What to do about *cells* that take no part in comparisons; nothing where there are none."""
+    labels = list(dict.fromkeys(cell.label for cell in cells))
+    if not labels:
         return []
-    some = _some(list(left_out))
+    some = _some(labels)
     return [
         f"not compared, since no line of its method was chosen without test data (--cell names one): {some}"
     ]

@@ -27,7 +27,7 @@ def detectable(n: int, sd: float = 1.0, *, alpha: float = 0.05, power: float = P
     if n < 2:
         return None
     # From scipy.special: scipy.stats takes a second to import and uses these very functions.
-    from scipy.special import nctdtrinc, stdtrit  # noqa: PLC0415 - NumPy and SciPy only where power is asked for
+    from scipy.special import nctdtrinc, stdtrit  # noqa: PLC0415 - SciPy is loaded by who computes power
 
     critical = stdtrit(n - 1, 1 - alpha / 2)
     return float(nctdtrinc(n - 1, 1 - power, critical)) * sd / math.sqrt(n)

@@ -5,12 +5,23 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 from cl.metrics import METRICS
 from results.families import Family, check_known
+from results.notes import header
 from results.summary import CellSummary
+from results.transfer import Transfer
 
-__all__ = ["ORDERS", "known_metrics", "ordered", "selected", "selected_families"]
+__all__ = [
+    "ORDERS",
+    "known_metrics",
+    "known_order",
+    "ordered",
+    "selected",
+    "selected_families",
+    "selected_transfer",
+]
 
 ORDERS = ("method", "n", "train_s", *METRICS)
 """What lines can be ordered by."""
@@ -57,19 +68,50 @@ def selected_families(families: Iterable[Family], cells: Sequence[CellSummary]) 
     return [family for family in some if family.pairs]
 
 
+def selected_transfer(rows: Iterable[Transfer], cells: Sequence[CellSummary]) -> list[Transfer]:
+    """The *rows* of *cells*, which were measured against the reference be it among them or not.
+
+    Scenario by scenario and task by task as before, and within those in the order of *cells*.
+    """
+    places = {cell: place for place, cell in enumerate(cells)}
+    return [
+        row
+        for _, some in groupby(rows, key=lambda row: (row.cell.scenario_label, row.task))
+        for row in sorted((row for row in some if row.cell in places), key=lambda row: places[row.cell])
+    ]
+
+
 def known_metrics(names: Sequence[str]) -> tuple[str, ...]:
-    """The metrics of those names; case and hyphens do not matter.
+    """The metrics of those names, or of those at the heads of tables; case and hyphens do not matter.
 
     Raises:
         NoSuchCell: a name that no metric has.
 
-    >>> known_metrics(["ACC", "learning-accuracy"])
-    ('acc', 'learning_accuracy')
+    >>> known_metrics(["ACC", "learning-accuracy", "INT"])
+    ('acc', 'learning_accuracy', 'intransigence')
     """
-    found = [name.lower().replace("-", "_").replace(" ", "_") for name in names]
+    found = [_name_of(name) for name in names]
     for name in found:
         check_known("metric", name, METRICS)
     return tuple(dict.fromkeys(found))
+
+
+def _name_of(text: str) -> str:
+    """What may be a metric or an order, by its name or by what stands at the head of its column."""
+    spelled = text.lower().replace("-", "_").replace(" ", "_")
+    heads = {header(metric).lower().replace(" ", "_"): metric for metric in METRICS}
+    return heads.get(spelled, spelled)
+
+
+def known_order(name: str) -> str:
+    """The one of `ORDERS` of that name, spelled as `known_metrics` allows.
+
+    Raises:
+        NoSuchCell: there is none.
+    """
+    found = _name_of(name)
+    check_known("order", found, ORDERS)
+    return found
 
 
 def ordered(cells: Sequence[CellSummary], by: str) -> list[CellSummary]:
@@ -78,7 +120,7 @@ def ordered(cells: Sequence[CellSummary], by: str) -> list[CellSummary]:
     Raises:
         NoSuchCell: they cannot be ordered by that.
     """
-    check_known("order", by, ORDERS)
+    by = known_order(by)
     titles = list(dict.fromkeys(cell.scenario_label for cell in cells))
     return sorted(cells, key=lambda cell: (titles.index(cell.scenario_label), _rank(cell, by)))
 

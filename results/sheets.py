@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rich.console import Group
 from rich.table import Table
@@ -37,20 +37,51 @@ def drawn(sheets: Sequence[Sheet], *, width: int = 80) -> list[Group]:
     """The sheets for a screen of *width* columns, blank lines between them."""
     groups = []
     for position, sheet in enumerate(sheets):
-        table = _table(sheet, 2)
-        if width_of(table) > width:
-            table = _table(sheet, 1)
+        tables = [_table(part, _gap(part, width)) for part in _parts(sheet, width)]
         notes = [Text(note, style="dim") for note in sheet.notes]
-        groups.append(Group(*([""] if position else []), Text(sheet.title, style="bold"), table, *notes))
+        groups.append(Group(*([""] if position else []), Text(sheet.title, style="bold"), *tables, *notes))
     return groups
+
+
+def _gap(sheet: Sheet, width: int) -> int:
+    return 2 if width_of(_table(sheet, 2)) <= width else 1
+
+
+def _parts(sheet: Sheet, width: int) -> list[Sheet]:
+    """The sheet or, where its numbers do not fit beside its names, several that have some of them each."""
+    room = width - sum(_least(sheet, position) + 1 for position in range(sheet.left))
+    parts: list[list[int]] = [[]]
+    left = room
+    for position in range(sheet.left, len(sheet.heads)):
+        needed = _widest(sheet.heads[position], *(row[position] for row in sheet.rows))
+        if parts[-1] and needed > left:
+            parts.append([])
+            left = room
+        parts[-1].append(position)
+        left -= needed + 1
+    return [_columns(sheet, [*range(sheet.left), *part]) for part in parts] if len(parts) > 1 else [sheet]
+
+
+def _columns(sheet: Sheet, positions: Sequence[int]) -> Sheet:
+    rows = [sheet.heads, *sheet.rows]
+    heads, *others = (tuple(row[position] for position in positions) for row in rows)
+    return replace(sheet, heads=heads, rows=tuple(others))
+
+
+def _least(sheet: Sheet, position: int) -> int:
+    """The width to which a column of names may be folded."""
+    return min(12, _widest(*(row[position] for row in sheet.rows)))
+
+
+def _widest(*texts: str) -> int:
+    return max((len(line) for text in texts for line in text.split("\n")), default=0)
 
 
 def _table(sheet: Sheet, gap: int) -> Table:
     table = plain_table(gap)
     for position, head in enumerate(sheet.heads):
         if position < sheet.left:
-            longest = max((len(row[position]) for row in sheet.rows), default=0)
-            table.add_column(head, overflow="fold", min_width=min(12, longest))
+            table.add_column(head, overflow="fold", min_width=_least(sheet, position))
         else:
             table.add_column(Text(head, justify="right"), justify="right", no_wrap=True)
     for row in sheet.rows:

@@ -280,7 +280,6 @@ def _half_width(samples: Sequence[Interval], *, at_least: int = 0) -> float | No
 
 @lru_cache
 def _t_quantile(degrees: float, probability: float) -> float:
-    # Imported here, and from scipy.special: scipy.stats takes a second to import and uses this very function.
-    from scipy.special import stdtrit  # noqa: PLC0415
+    from scipy.special import stdtrit  # noqa: PLC0415 - scipy.stats, which uses this very function, takes a second
 
     return float(stdtrit(degrees, probability))

@@ -164,10 +164,9 @@ def _train_s(rows: Iterable[Mapping[str, Any]]) -> float | None:
 def _origin(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """What the rows of trials that have started say of a cell."""
     started = [row for row in rows if row["status"]]
-    protocols = {row["protocol"] for row in started}
     return {
         "chance": next((row["chance"] for row in started if row["chance"] is not None), None),
-        "searched": bool(protocols) and not protocols & {None, "fixed"},
+        "searched": bool(started) and all(row["protocol"] not in {None, "fixed"} for row in started),
         "drivers": frozenset(row["driver_started_at"] for row in started if row["status"] == COMPLETE),
     }
 

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from rich.console import Group
 
 from cl.metrics import METRICS
 from results.across import Scores, normalised
 from results.arrays import string
-from results.families import MARGIN, Family, families
+from results.families import MARGIN, Family, by_scenario, contenders, families
+from results.names import hint
+from results.notes import marks_legend, unchosen_note
 from results.schema import COMPLETE
 from results.store import Store
 from results.summary import CellSummary, summarise
+from results.tables import summary_tables
 from results.tidy import across_table, bests, comparisons_table, profiles_table, summary_table
 from results.transfer import REFERENCE as SCRATCH
-from results.transfer import forward_transfer, has_reference
+from results.transfer import Transfer, forward_transfer, has_reference
 from results.transfer_tables import to_arrow as transfer_table
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Group
 
 __all__ = ["FRESH", "JOINT", "TABLES", "NoSuchTable", "Sweep", "open_sweep", "reporting", "with_rows"]
 
@@ -81,6 +83,22 @@ class Sweep:
         """Final accuracies of all scenarios on one scale, see `normalised`."""
         return normalised(self.cells, reference=JOINT, named=self.named)
 
+    @cached_property
+    def transfer(self) -> list[Transfer]:
+        """See `forward_transfer`; nothing where it has nothing to be measured against."""
+        if not has_reference(self.cells):  # the parts of the tasks need not be read
+            return []
+        return forward_transfer(self.cells, self.trials, self.accuracy, self.tasks, level=self.level)
+
+    @property
+    def unchosen(self) -> list[CellSummary]:
+        """Cells that take no part in comparisons, since nothing says which of their method should."""
+        found = []
+        for members in by_scenario(self.cells).values():
+            _, left_out = contenders(members, named=self.named)
+            found += [cell for cell in members if cell.label in left_out]
+        return found
+
     def families(self, metrics: Sequence[str] = tuple(METRICS)) -> list[Family]:
         """The comparisons in every scenario and every one of *metrics*, see `families`.
 
@@ -111,9 +129,7 @@ class Sweep:
             NoSuchCell: as `families`.
         """
         if name not in TABLES:
-            near = get_close_matches(name, TABLES, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there: {', '.join(TABLES)}"
-            raise NoSuchTable(f"no table {name!r}; {hint}")
+            raise NoSuchTable(f"no table {name!r}; {hint(name, TABLES)}")
         return TABLES[name](self)
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -127,13 +143,9 @@ class Sweep:
 
     def __rich__(self) -> Group:
         """The tables that ``clsweep show`` prints, 80 columns wide."""
-        from rich.console import Group  # noqa: PLC0415 - programs that only want numbers need no rich
-
-        from results.notes import marks_legend  # noqa: PLC0415 - only tables for people have notes
-        from results.tables import summary_tables  # noqa: PLC0415 - draws with rich
-
         best = self.best()
-        return Group(f"{self!r}\n", *summary_tables(self.cells, best=best, remarks=marks_legend(best)))
+        remarks = [*marks_legend(best), *unchosen_note(self.unchosen)]
+        return Group(f"{self!r}\n", *summary_tables(self.cells, best=best, remarks=remarks))
 
     def __repr__(self) -> str:
         """One line: what is in it."""
@@ -146,7 +158,7 @@ class Sweep:
 
     def _repr_html_(self) -> str:
         """The headline tables, for a notebook."""
-        from results.report import headline_html  # noqa: PLC0415 - needs the templates
+        from results.report import headline_html  # noqa: PLC0415 - the report's modules, for notebooks alone
 
         return headline_html(self)
 
@@ -159,11 +171,7 @@ TABLES: Mapping[str, Callable[[Sweep], pa.Table]] = {
     "comparisons": lambda sweep: comparisons_table(sweep.families()),
     "across": lambda sweep: across_table(sweep.scores, level=sweep.level),
     "profiles": lambda sweep: profiles_table(sweep.scores, level=sweep.level),
-    "transfer": lambda sweep: transfer_table(
-        forward_transfer(sweep.cells, sweep.trials, sweep.accuracy, sweep.tasks, level=sweep.level)
-        if has_reference(sweep.cells)
-        else []
-    ),
+    "transfer": lambda sweep: transfer_table(sweep.transfer),
 }
 """Every table of a sweep by name: three of rows, and five that are computed from them."""
 

@@ -20,6 +20,7 @@ from results.layout import (
     numbers,
     plain_table,
     roomiest,
+    seconds,
     seeds,
     width_of,
 )
@@ -112,13 +113,7 @@ def _timed(cells: Sequence[CellSummary]) -> bool:
 
 
 def _seconds(cell: CellSummary) -> str:
-    return (
-        NULL
-        if cell.train_s is None
-        else f"{cell.train_s:.3g}"
-        if cell.train_s < 100
-        else f"{cell.train_s:.0f}"
-    )
+    return NULL if cell.train_s is None else seconds(cell.train_s)
 
 
 def matrix_text(cell: CellSummary) -> str:

@@ -69,6 +69,7 @@ class Configuration:
         values: metrics by seed, over complete seeds.
         diverged: how many of its seeds diverged.
         left: why it did not go on to the end; empty if it did.
+        level: of its intervals.
     """
 
     number: int
@@ -78,11 +79,12 @@ class Configuration:
     values: Mapping[str, Mapping[int, float]]
     diverged: int
     left: str
+    level: float = 0.95
 
-    def interval(self, metric: str, level: float = 0.95) -> Interval | None:
+    def interval(self, metric: str) -> Interval | None:
         """The mean of *metric* over complete seeds; None without any."""
         values = self.values.get(metric)
-        return mean_interval(values.values(), level) if values else None
+        return mean_interval(values.values(), self.level) if values else None
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class TunedStudy:
         test: test ACC of the winner by report seed.
         default: the default hyperparameters.
         default_test: their test ACC by report seed.
+        level: of the intervals.
     """
 
     scenario: str
@@ -120,10 +123,20 @@ class TunedStudy:
     test: Mapping[int, float]
     default: Mapping[str, Any]
     default_test: Mapping[int, float]
+    level: float = 0.95
 
     def named(self, hyperparameters: Mapping[str, Any]) -> str:
         """The searched ones of *hyperparameters*, for people."""
         return label("", hyperparameters, self.ranges).strip()
+
+    def tested(self, accuracies: Mapping[int, float]) -> Interval | None:
+        """The mean of `test` or of `default_test`; None without any."""
+        return mean_interval(accuracies.values(), self.level) if accuracies else None
+
+    @property
+    def ranking(self) -> list[Configuration]:
+        """The configurations, the best of those that stayed to the end first."""
+        return sorted(self.configurations, key=_rank)
 
     @property
     def optimism(self) -> Difference | None:
@@ -131,7 +144,7 @@ class TunedStudy:
         validation = self.winner.values.get("acc") if self.winner else None
         if not validation or not self.test:
             return None
-        return welch_difference(validation.values(), self.test.values())
+        return welch_difference(validation.values(), self.test.values(), self.level)
 
     @property
     def edges(self) -> list[str]:
@@ -150,6 +163,11 @@ class TunedStudy:
     def diverged(self) -> int:
         """Configurations of which a seed diverged."""
         return sum(each.diverged > 0 for each in self.configurations)
+
+
+def _rank(configuration: Configuration) -> tuple[bool, float, int]:
+    score = configuration.score
+    return (bool(configuration.left) or score is None, -(score or 0.0), configuration.number)
 
 
 def pareto_front(points: Sequence[tuple[float, float]]) -> list[int]:

@@ -10,7 +10,6 @@ from rich.table import Table
 from rich.text import Text
 
 from results.layout import NULL, Style, fixed, numbers, plain_table, roomiest
-from results.statistics import Interval, mean_interval
 from results.tuned import Configuration, TunedStudy
 
 __all__ = ["configuration_tables", "importance_lines", "winner_tables"]
@@ -51,9 +50,9 @@ def _winners(studies: Sequence[TunedStudy], style: Style) -> Table:
         table.add_column(Text(head, justify="right"), no_wrap=True)
     columns = [
         numbers([study.winner.interval("acc") if study.winner else None for study in studies], style),
-        numbers([_mean(study.test) for study in studies], style),
-        numbers([_mean(study.default_test) for study in studies], style),
-        numbers([_optimism(study) for study in studies], style),
+        numbers([study.tested(study.test) for study in studies], style),
+        numbers([study.tested(study.default_test) for study in studies], style),
+        numbers([study.optimism for study in studies], style),
     ]
     for study, *values in zip(studies, *columns, strict=True):
         table.add_row(Text(f"{study.method}\n  {_chosen(study)}"), *values)
@@ -64,17 +63,6 @@ def _chosen(study: TunedStudy) -> str:
     if study.winner:
         return study.named(study.winner.hyperparameters)
     return "no configuration was complete" if study.done else "still searching"
-
-
-def _mean(values: Mapping[int, float]) -> Interval | None:
-    return mean_interval(values.values()) if values else None
-
-
-def _optimism(study: TunedStudy) -> Interval | None:
-    difference = study.optimism
-    if difference is None:
-        return None
-    return Interval(difference.first.n, difference.mean, None, difference.half_width)
 
 
 def _notes(studies: Sequence[TunedStudy]) -> Iterator[str]:
@@ -97,13 +85,8 @@ def configuration_tables(studies: Sequence[TunedStudy], *, width: int = 80) -> I
             yield Group(Text(title, style="bold"), table, "")
 
 
-def _rank(configuration: Configuration) -> tuple[bool, float, int]:
-    score = configuration.score
-    return (bool(configuration.left) or score is None, -(score or 0.0), configuration.number)
-
-
 def _configurations(study: TunedStudy, style: Style) -> list[Table]:
-    ranked = sorted(study.configurations, key=_rank)
+    ranked = study.ranking
     # Where nothing diverged or failed, the score by ACC is ACC.
     scored = study.metric != "val_acc" or any(each.seeds != len(each.values["acc"]) for each in ranked)
     table = plain_table(style.gap)

@@ -259,7 +259,7 @@ def welch_test(difference: Difference) -> float | None:
     if variance == 0:
         dealt = math.comb(sum(sample.n for sample in samples), samples[0].n)
         return 1.0 if round(distance, DECIMALS) == 0 else 2 / dealt
-    from scipy.special import stdtr  # noqa: PLC0415 - runs that are the same bit for bit are compared without SciPy
+    from scipy.special import stdtr  # noqa: PLC0415 - scipy.stats takes a second to import
 
     degrees = 1 / sum((part / variance) ** 2 / freedom for part, freedom in parts)
     return float(2 * stdtr(degrees, -distance / math.sqrt(variance)))

@@ -7,11 +7,10 @@ from dataclasses import replace
 
 from results.couples import Couple
 from results.differing import differing
-from results.layout import NULL, STYLES, counted, fixed, numbers, seeds
+from results.layout import NULL, STYLES, counted, fixed, numbers, p_value, seeds
 from results.notes import grouped, header
 from results.sheets import Sheet
 from results.sheets import to_markdown as sheets_to_markdown
-from results.statistics import Interval
 from results.summary import CellSummary
 from results.two_runs import Change, Outcome, ScenarioChanges, TwoRuns
 
@@ -123,7 +122,9 @@ def _same(its: ScenarioChanges, remarks: Sequence[str]) -> Sheet:
 
 def _family(its: ScenarioChanges, metric: str, remarks: Sequence[str]) -> Sheet:
     lines = [change for change in its.families[metric] if _is_measured(change)]
-    differences = numbers([_tested(change) for change in lines], STYLES[0])
+    differences = numbers(
+        [None if change.is_reproduced else change.difference for change in lines], STYLES[0]
+    )
     return Sheet(
         title=f"{its.pair.title}: {header(metric)}",
         heads=("cell", "n A", "n B", "A", "B", "B − A", "p", "Holm", "same"),
@@ -133,8 +134,8 @@ def _family(its: ScenarioChanges, metric: str, remarks: Sequence[str]) -> Sheet:
                 *(_n(cell, len(cell.values[metric])) for cell in (change.couple.a, change.couple.b)),
                 *(_mean(cell, metric) for cell in (change.couple.a, change.couple.b)),
                 "=" if change.is_reproduced else difference.plain,
-                _p(change.p),
-                _p(change.p_holm) + ("*" if change.is_sure else " "),
+                p_value(change.p),
+                p_value(change.p_holm) + ("*" if change.is_sure else " "),
                 _share(change.identical, change.shared),
             )
             for change, difference in zip(lines, differences, strict=True)
@@ -175,16 +176,6 @@ def _is_measured(change: Change) -> bool:
     return any(cell.values[change.metric] for cell in (change.couple.a, change.couple.b))
 
 
-def _tested(change: Change) -> Interval | None:
-    """The difference as a mean with its half width, unless there is nothing to test."""
-    found = change.difference
-    if found is None or change.is_reproduced:
-        return None
-    if isinstance(found, Interval):
-        return found
-    return Interval(found.first.n + found.second.n, found.mean, None, found.half_width, change.level)
-
-
 def _complete(couple: Couple) -> tuple[str, str]:
     return _n(couple.a, couple.a.n), _n(couple.b, couple.b.n)
 
@@ -196,12 +187,6 @@ def _n(cell: CellSummary, count: int) -> str:
 def _mean(cell: CellSummary, metric: str) -> str:
     interval = cell.metrics.get(metric)
     return NULL if interval is None else fixed(interval.mean)
-
-
-def _p(value: float | None) -> str:
-    if value is None:
-        return NULL
-    return "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _share(identical: Sequence[int], shared: Sequence[int]) -> str:

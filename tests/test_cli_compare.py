@@ -218,6 +218,13 @@ def test_other_data_is_no_comparison():
     assert f"{TITLE}: not compared: data " in result.stderr
 
 
+def test_a_scenario_of_which_no_trial_has_started_is_said_to_have_none():
+    shutil.rmtree("runs/same/trials")
+    result = clsweep("compare", "runs/old", "runs/same")
+    assert result.exit_code == 2
+    assert f"{TITLE}: not compared: none of its trials has started in B" in result.stderr
+
+
 def test_parquet_is_not_among_the_formats():
     result = clsweep("compare", "runs/old", "runs/same", "--format", "parquet")
     assert result.exit_code == 2

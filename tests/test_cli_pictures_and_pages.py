@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import threading
 import urllib.request
 from pathlib import Path
 
@@ -47,9 +49,7 @@ def refused(*arguments):
 def test_plot_prints_every_file_it_has_written():
     files = [Path(line) for line in printed("plot", "runs/tiny")]
     assert {path.suffix for path in files} == {".png", ".svg"}
-    assert {path.parent for path in files} == {Path.cwd() / "runs/tiny/plots"} or {
-        path.parent for path in files
-    } == {Path("runs/tiny/plots")}
+    assert {path.parent for path in files} == {Path("runs/tiny/plots")}, "below the run, as it was named"
     assert all(path.stat().st_size > 1000 for path in files)
     assert {path.name.partition("-")[0] for path in files} >= {"metrics", "forgetting", "matrix", "speed"}
 
@@ -81,6 +81,28 @@ def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
     assert "class-il/split-digits" in page
 
 
+def test_report_writes_into_a_pipe_and_through_a_link_and_replaces_neither():
+    os.mkfifo("pipe")
+    reader = threading.Thread(target=lambda: Path("read.html").write_bytes(Path("pipe").read_bytes()))
+    reader.start()
+    printed("report", "runs/tiny", "--output", "pipe")
+    reader.join(timeout=60)
+    assert Path("pipe").is_fifo()
+    Path("link.html").symlink_to("page.html")
+    printed("report", "runs/tiny", "--output", "link.html")
+    assert Path("link.html").is_symlink()
+    assert b"</html>" in Path("read.html").read_bytes()
+    assert b"</html>" in Path("page.html").read_bytes()
+
+
+def test_plot_names_the_parts_that_it_could_not_read():
+    part = next(Path("runs/tiny/accuracy").iterdir())
+    part.write_bytes(part.read_bytes()[:100])
+    result = clsweep("plot", "runs/tiny", "--output", "pictures")
+    assert result.exit_code == 0
+    assert f"cannot read runs/tiny/accuracy/{part.name}" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -90,6 +112,13 @@ def test_report_is_one_page_beside_the_rows_or_where_it_is_wanted():
         (["export", "runs/tiny", "--output", "tiny.yaml"], "tiny.yaml"),
         (["export", "runs/tiny", "--format", "mlflow", "--table", "trials"], "--table is for tables"),
         (["export", "runs/tiny", "--format", "optuna"], "nothing was searched"),
+        (["export", "runs/tiny", "--format", "csv", "--metric", "acc"], "--metric is for papers"),
+        (["export", "runs/tiny", "--format", "mlflow", "--output", "s3://b/x"], "a path on this machine"),
+        (
+            ["plot", "runs/tiny", "--output", "s3://b/x"],
+            "--output is a path on this machine; s3://... is a URI",
+        ),
+        (["report", "runs/tiny", "--output", "s3://b/x.html"], "--output is a path on this machine"),
         (["report", "runs/tini"], "did you mean runs/tiny?"),
         (["report", "runs/tiny", "--output", "tiny.yaml/page.html"], "tiny.yaml"),
         (["serve", "runs/tini"], "did you mean runs/tiny?"),

@@ -308,6 +308,15 @@ def test_forward_transfer_is_the_difference_from_scratch_on_the_same_seed():
     assert float(row["gain"]) == pytest.approx(np.mean([own[seed] - alone[seed] for seed in range(3)]))
 
 
+def test_forward_transfer_of_a_method_needs_no_line_of_scratch_beside_it():
+    with_scratch()
+    text = shown("--transfer", "--method", "naive")
+    lines = [line.split()[1] for line in text.splitlines() if line.startswith(("1 ", "2 ", "mean "))]
+    assert set(lines) >= {"naive"}
+    assert "scratch" not in lines
+    assert text in shown("--method", "naive")
+
+
 def test_forward_transfer_goes_to_files_as_the_summary_does():
     with_scratch()
     assert shown("--transfer", "--format", "parquet", "--output", "transfer.parquet") == ""

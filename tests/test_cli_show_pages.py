@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import shutil
 
 import pyarrow.parquet as pq
@@ -70,6 +71,11 @@ def test_the_best_is_starred_and_a_grid_takes_no_part_until_one_of_its_lines_is_
     assert "not compared" in text
     named = shown("--metric", "acc", "--cell", "ewc lambda=100")
     assert "not compared" not in named
+
+
+def test_a_line_of_a_grid_that_is_shown_alone_is_still_said_to_take_no_part():
+    assert "not compared" in shown("--metric", "acc", "--method", "ewc lambda=100")
+    assert "not compared" not in shown("--metric", "acc", "--method", "naive")
 
 
 def test_markdown_stars_the_same_lines():
@@ -163,6 +169,14 @@ train: {iterations: 2}
         (["--baseline", "naive"], "it goes with --compare and --power"),
         (["--compare", "--power"], "--compare is printed alone; it does not go with --power"),
         (["--compare", "--matrix"], "--compare is printed alone; it does not go with --matrix"),
+        (["--across", "--metric", "fm"], "--metric changes nothing in --across; leave it out"),
+        (["--across", "--scenario", "class-il/split-digits"], "--scenario changes nothing in --across"),
+        (["--compare", "--by", "acc"], "--by changes nothing in --compare"),
+        (
+            ["--format", "csv", "--output", "s3://bucket/a.csv"],
+            "--output is a path on this machine; s3://...",
+        ),
+        (["--format", "parquet", "--output", "no/a.parquet"], "cannot write no/a.parquet: No such file"),
         (["--plot", "--format", "csv"], "--plot is part of the table; it does not go with --format csv"),
     ],
 )
@@ -173,3 +187,47 @@ def test_what_cannot_be_shown_is_refused_in_one_message(arguments, said):
 def test_metrics_of_programs_are_all_of_them():
     rows = list(csv.DictReader(io.StringIO(shown("--format", "csv"))))
     assert {row["metric"] for row in rows} == set(METRICS)
+
+
+@pytest.mark.parametrize("page", ["--compare", "--power", "--spread"])
+def test_on_a_narrow_screen_a_page_keeps_its_names_and_whole_numbers(page, monkeypatch):
+    roomy = shown(page, "--scenario", "class-il/split-digits")
+    monkeypatch.setenv("COLUMNS", "40")
+    narrow = shown(page, "--scenario", "class-il/split-digits")
+    assert max(map(len, narrow.splitlines())) <= 40
+    assert "…" not in narrow
+    numbers = re.compile(r"-?\d\.\d{3}\b")
+    assert sorted(numbers.findall(narrow)) == sorted(numbers.findall(roomy))
+    assert narrow.count("replay") >= 2, "in each part of the table"
+
+
+def test_what_is_not_compared_says_why_and_what_to_do():
+    result = clsweep("run", spec(SWEEP.replace("[naive, joint, replay, ewc", "[ewc")), "--local")
+    assert result.exit_code == 0
+    for form in ("table", "markdown"):
+        text = " ".join(shown("--compare", "--format", form).split())
+        assert "no two methods can be compared yet" in text
+        assert "(--cell names one): ewc lambda=1, ewc lambda=100" in text
+
+
+def test_a_selection_that_leaves_no_comparison_is_told_from_none_that_can_be_made():
+    text = " ".join(shown("--compare", "--method", "naive").split())
+    assert "--scenario and --method show no two lines that are compared" in text
+
+
+@pytest.mark.parametrize("page", ["--compare", "--power"])
+def test_who_takes_no_part_is_named(page):
+    text = " ".join(shown(page).split())
+    assert "takes no part: ewc lambda=1, ewc lambda=100: one of several of its method" in text
+
+
+def test_spread_of_a_metric_that_no_line_has_says_so():
+    text = shown("--spread", "--metric", "fwt", "--scenario", "class-il/split-digits")
+    assert text == "no complete trial has FWT\n"
+
+
+def test_metrics_are_also_called_what_stands_at_the_head_of_their_column():
+    assert shown("--metric", "INT", "--by", "INT") == shown(
+        "--metric", "intransigence", "--by", "intransigence"
+    )
+    assert shown("--by", "Acc") == shown("--by", "acc")

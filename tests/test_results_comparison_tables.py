@@ -51,7 +51,7 @@ def test_a_line_of_a_grid_that_takes_no_part_is_named_with_the_reason():
             rows.add("ewc", seed, [[1.0, 0.5], [None, 0.5]], hyperparameters={"lambda": value})
     [sheet] = comparison_sheets(families(rows.cells))
     assert len(sheet.rows) == 1
-    [note] = [note for note in sheet.notes if note.startswith("no part takes")]
+    [note] = [note for note in sheet.notes if note.startswith("takes no part")]
     assert "ewc lambda=1, ewc lambda=10: one of several of its method" in note
 
 
@@ -94,6 +94,15 @@ def test_a_plan_counts_the_seeds_it_has_already():
     assert "by the spread seen, differences in ACC of" in seen
     assert sentence.strip().startswith(f"{more - 2} more seed"), "two of them are planned beside the four"
     assert len(list(planned_power(4 + more, [family]))) == 2, "all of them are planned"
+
+
+def test_differences_that_do_not_vary_are_planned_for_with_the_spread_that_their_test_takes():
+    [family] = families(run(naive=[0.5, 0.6], ewc=[0.6, 0.7]), metrics=["acc"])
+    [pair] = family.pairs
+    assert pair.difference.sd == 0
+    [_, seen, *_] = planned_power(2, [family])
+    assert f"differences in ACC of {pair.detectable:.3f}" in seen
+    assert pair.detectable > 0.1
 
 
 @pytest.mark.parametrize(

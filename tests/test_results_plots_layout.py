@@ -263,9 +263,9 @@ def test_searches_have_a_picture_per_hyperparameter_and_one_of_stability():
         test={},
         default={"lambda": 2.0},
         default_test={},
+        level=0.9,
     )
-    run = replace(sweep_of([]), level=0.9)
-    response, stability = plots.pictures(run, [study, replace(study, configurations=())])
+    response, stability = plots.pictures(sweep_of([]), [study, replace(study, configurations=())])
     assert response.name == "response-a-b-ewc-lambda"
     assert response.draw is not None
     assert "mean and 90 % interval" in response.draw().texts[1].get_text()

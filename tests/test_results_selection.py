@@ -6,7 +6,8 @@ import pytest
 from made_rows import Rows
 
 from results.families import NoSuchCell, families
-from results.selection import known_metrics, ordered, selected, selected_families
+from results.selection import known_metrics, ordered, selected, selected_families, selected_transfer
+from results.transfer import forward_transfer
 
 LOW, MIDDLE, HIGH = ([[1.0, acc], [None, acc]] for acc in (0.2, 0.5, 0.8))
 
@@ -29,6 +30,20 @@ def cells():
 
 def names(cells):
     return [(cell.kind, cell.label) for cell in cells]
+
+
+def test_forward_transfer_of_some_lines_is_still_measured_against_the_reference():
+    rows = Rows()
+    for method in ("scratch", "naive", "ewc"):
+        rows.add(method, 0, [[0.9, 0.9, 0.9], [0.4, 0.8, 0.8], [0.5, 0.5, 0.7]])
+    cells = rows.cells
+    _, naive, ewc = cells
+    whole = forward_transfer(cells, rows.trials, rows.accuracy, rows.tasks)
+    some = selected_transfer(whole, [ewc, naive])
+    assert [(row.cell.label, row.task) for row in some] == [
+        (label, task) for task in (1, 2, None) for label in ("ewc", "naive")
+    ]
+    assert all(row in whole and row.gain for row in some)
 
 
 def test_nothing_named_is_everything(cells):

@@ -239,3 +239,12 @@ def test_a_value_that_has_changed_is_not_there_twice(tmp_path):
     write_tensorboard([replace(RUNNING, steps=[step(0, 0.5)])], tmp_path)
     write_tensorboard([replace(RUNNING, steps=[step(0, 0.625)])], tmp_path)
     assert [value for *_, value in scalars(read(tmp_path / RUN), "accuracy/task_0")] == [0.625]
+
+
+def test_the_bytes_of_a_trial_do_not_depend_on_the_order_of_a_map(tmp_path):
+    trial = replace(COMPLETE, params={f"parameter {number}": number for number in range(30, 60)})
+    write_tensorboard([trial], tmp_path)
+    [path] = [path for path in tmp_path.rglob("*tfevents*") if "experiment" not in path.name]
+    content = read(path.parent).SummaryMetadata(metadata.SESSION_START_INFO_TAG).plugin_data.content
+    places = [content.index(f"parameter {number}".encode()) for number in range(30, 60)]
+    assert places == sorted(places), "which differs between processes, as the order of a set does"

@@ -120,6 +120,14 @@ def test_the_pareto_front_is_what_no_other_point_beats(some):
         assert (i in front) is not beaten
 
 
+def test_intervals_of_a_search_are_at_the_level_that_is_asked_for():
+    narrow = replace(STUDY, level=0.5)
+    assert narrow.tested(narrow.test).level == 0.5
+    assert narrow.optimism.half_width < STUDY.optimism.half_width / 2
+    some = replace(STUDY.winner, level=0.5)
+    assert some.interval("acc").half_width < STUDY.winner.interval("acc").half_width / 2
+
+
 def test_the_winner_has_its_line_and_everything_there_is_to_know_about_its_search():
     text = printed(winner_tables([STUDY]))
     words = " ".join(text.split())

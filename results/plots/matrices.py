@@ -207,7 +207,7 @@ def _ink(share: float) -> str:
 def _colour_bar(axes: Axes, top: float, label: str) -> None:
     """The scale of the panel *axes*, below it."""
     from matplotlib.cm import ScalarMappable  # noqa: PLC0415 - a table is shown without matplotlib
-    from matplotlib.colors import Normalize  # noqa: PLC0415 - a name of matplotlib, late for the same reason
+    from matplotlib.colors import Normalize  # noqa: PLC0415 - matplotlib is loaded by who draws
 
     figure = axes.get_figure(root=True)
     assert figure is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -62,11 +62,11 @@ def pictures(sweep: Sweep, studies: Iterable[TunedStudy] = ()) -> list[Picture]:
     scenarios = by_scenario(sweep.cells)
     found: list[Picture] = []
     for title, cells in scenarios.items():
-        found += _of_scenario(title, cells, families.get(title), looks)
+        found += _of_scenario(title, cells, families.get(title), looks, sweep.named)
     if scenarios:
         draw = partial(profile_figure, sweep.scores, looks=looks, level=sweep.level)
         found.append(_picture("profiles", "", draw, _no_profiles(sweep.scores, scenarios)))
-    found += _of_studies(studies, sweep.level)
+    found += _of_studies(studies)
     return _with_names(found)
 
 
@@ -75,7 +75,7 @@ def _picture(kind: str, subject: str, draw: Draw, lacking: str = "") -> Picture:
 
 
 def _of_scenario(
-    title: str, cells: Sequence[CellSummary], family: Family | None, looks: Looks
+    title: str, cells: Sequence[CellSummary], family: Family | None, looks: Looks, named: Collection[str]
 ) -> Iterator[Picture]:
     if not any(cell.n for cell in cells):
         yield Picture("metrics", title, None, "no trial is complete")
@@ -87,13 +87,13 @@ def _of_scenario(
     if family:
         yield _picture("differences", title, partial(difference_figure, family, looks=looks))
     else:
-        yield Picture("differences", title, None, _why_not_compared(cells))
+        yield Picture("differences", title, None, _why_not_compared(cells, named))
     untimed = "" if timed(cells) else "no cell has both ACC and a training time"
     yield _picture("speed", title, partial(speed_figure, cells, looks=looks), untimed)
 
 
-def _why_not_compared(cells: Sequence[CellSummary]) -> str:
-    _, left_out = contenders(cells)
+def _why_not_compared(cells: Sequence[CellSummary], named: Collection[str]) -> str:
+    _, left_out = contenders(cells, named=named)
     return "; ".join(["fewer than two methods can be compared", *grouped(left_out)])
 
 
@@ -105,13 +105,12 @@ def _no_profiles(scores: Scores, scenarios: Container[str]) -> str:
     return "" if scores.methods else "; ".join(grouped(scores.left_out))
 
 
-def _of_studies(studies: Iterable[TunedStudy], level: float) -> Iterator[Picture]:
+def _of_studies(studies: Iterable[TunedStudy]) -> Iterator[Picture]:
     for study in studies:
         if study.ranges and study.configurations:
             subject = f"{study.scenario}-{study.method}"
             for name in study.ranges:
-                draw = partial(response_figure, study, name, level=level)
-                yield _picture("response", f"{subject}-{name}", draw)
+                yield _picture("response", f"{subject}-{name}", partial(response_figure, study, name))
             known = any(each.interval("forgetting") for each in study.configurations)
             lacking = "" if known else "no configuration has forgetting"
             yield _picture("stability-plasticity", subject, partial(stability_figure, study), lacking)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from results.plots.sheet import Panels, sheet
 from results.plots.style import BLACK, BLUE, GREY, ORANGE
-from results.plots.words import LEVEL, percent
+from results.plots.words import percent
 from results.tuned import Configuration, TunedStudy, pareto_front
 from results.tuned_tables import RESPONSES
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 __all__ = ["response_curve", "response_figure", "stability_figure", "stability_plasticity"]
 
 
-def response_figure(study: TunedStudy, name: str, *, level: float = LEVEL) -> Figure:
+def response_figure(study: TunedStudy, name: str) -> Figure:
     """ACC, BWT and FM of every configuration of *study* against the hyperparameter *name*."""
     panels = Panels(1, len(RESPONSES), 3.1, 2.5, across=0.6, top=0.1)
     title = f"{study.scenario}, {study.method}: response to {name}"
-    about = f"validation data; mean and {percent(level)} interval (Student t), {_seeds(study)}"
+    about = f"validation data; mean and {percent(study.level)} interval (Student t), {_seeds(study)}"
     figure, columns = sheet(panels, len(RESPONSES), title, [about])
     for axes, metric in zip(columns, RESPONSES, strict=True):
-        response_curve(axes, study, name, metric, level=level)
+        response_curve(axes, study, name, metric)
     _legend(columns[0])
     return figure
 
@@ -36,7 +36,7 @@ def _seeds(study: TunedStudy) -> str:
     return f"n = {n} selection seeds"
 
 
-def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str, *, level: float = LEVEL) -> Axes:
+def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str) -> Axes:
     """*metric* on validation data against the hyperparameter *name*: every configuration with its interval.
 
     Configurations that left early are hollow, those with a seed that diverged are crosses; the winner and the
@@ -55,7 +55,7 @@ def response_curve(axes: Axes, study: TunedStudy, name: str, metric: str, *, lev
     searched = study.ranges[name]
     position = _position(searched.values) if not searched.numeric else float
     for label, some in groups.items():
-        points = [(position(each.hyperparameters[name]), *_bar(each, metric, study, level)) for each in some]
+        points = [(position(each.hyperparameters[name]), *_bar(each, metric, study)) for each in some]
         points = [point for point in points if point[1] is not None]
         if points:
             xs, ys, spreads = zip(*points, strict=True)
@@ -85,11 +85,9 @@ def _position(values: Sequence[object]) -> Callable[[Any], float]:
     return lambda value: float(places[repr(value)])
 
 
-def _bar(
-    configuration: Configuration, metric: str, study: TunedStudy, level: float
-) -> tuple[float | None, float]:
+def _bar(configuration: Configuration, metric: str, study: TunedStudy) -> tuple[float | None, float]:
     """The mean and half width of *metric*; of ACC, without a complete seed, the score at chance."""
-    interval = configuration.interval(metric, level)
+    interval = configuration.interval(metric)
     if interval is not None:
         return interval.mean, interval.half_width or 0.0
     diverged = metric == "acc" and study.metric == "val_acc" and configuration.diverged

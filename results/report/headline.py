@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from cl.metrics import METRICS
 from results.families import by_scenario, contenders
+from results.layout import seconds
 from results.notes import footnotes, grouped, header, legend
 from results.report.anchors import anchor, cell_anchor
 from results.report.listing import Column, Datum, Listing, of_interval, of_number
@@ -16,7 +17,7 @@ from results.tables import HEADLINE
 if TYPE_CHECKING:
     from results.sweep import Sweep
 
-__all__ = ["definitions", "headline_html", "headline_listings", "headline_notes", "seconds"]
+__all__ = ["definitions", "headline_html", "headline_listings", "headline_notes"]
 
 Best = Mapping[tuple[str, str], frozenset[str]]
 
@@ -92,12 +93,3 @@ def _row(cell: CellSummary, best: Best, linked: bool) -> list[Datum]:
         ),
         of_number(cell.train_s, None if cell.train_s is None else seconds(cell.train_s)),
     ]
-
-
-def seconds(value: float) -> str:
-    """Seconds with three digits.
-
-    >>> seconds(0.01234), seconds(1234.5)
-    ('0.0123', '1234')
-    """
-    return f"{value:.3g}" if value < 100 else f"{value:.0f}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from results.layout import NULL, fixed
-from results.statistics import Interval
+from results.statistics import Difference, Interval
 
 __all__ = ["Column", "Datum", "Listing", "of_interval", "of_number"]
 
@@ -94,7 +94,7 @@ class Listing:
         return cls(name, title, tuple(columns), whole, tuple(notes))
 
 
-def of_interval(interval: Interval | None, *, best: bool = False, reason: str = "") -> Datum:
+def of_interval(interval: Interval | Difference | None, *, best: bool = False, reason: str = "") -> Datum:
     """A mean with its half width; *reason* says why there is none.
 
     >>> of_interval(Interval(2, 0.5, 0.1, 0.25)).spread

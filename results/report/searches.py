@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from results.layout import counted
 from results.report.anchors import anchor
 from results.report.listing import Column, Datum, Listing, of_interval, of_number
 from results.report.pictures import Picture, Pictures
-from results.statistics import Interval, mean_interval
 from results.tuned import Configuration, TunedStudy
 from results.tuned_tables import RESPONSES
 
@@ -78,21 +77,12 @@ def _winner(study: TunedStudy) -> list[Datum]:
         Datum(study.method),
         Datum(study.named(study.winner.hyperparameters) if study.winner else undecided),
         of_interval(study.winner.interval("acc") if study.winner else None),
-        of_interval(_mean(study.test)),
-        of_interval(_mean(study.default_test)),
-        of_interval(_optimism(study)),
+        of_interval(study.tested(study.test)),
+        of_interval(study.tested(study.default_test)),
+        of_interval(study.optimism),
         Datum(str(len(study.configurations)), len(study.configurations)),
         Datum(str(study.trials), study.trials),
     ]
-
-
-def _optimism(study: TunedStudy) -> Interval | None:
-    found = study.optimism
-    return None if found is None else Interval(found.first.n, found.mean, None, found.half_width)
-
-
-def _mean(values: Mapping[int, float]) -> Interval | None:
-    return mean_interval(values.values()) if values else None
 
 
 def _notes(studies: Sequence[TunedStudy]) -> Iterator[str]:
@@ -113,7 +103,7 @@ def searches_of(studies: Sequence[TunedStudy], pictures: Pictures) -> list[Searc
                 anchor("search", study.scenario, study.method),
                 f"{study.scenario}, {study.method}: configurations on validation data",
                 _CONFIGURATIONS,
-                [_configuration(study, each) for each in sorted(study.configurations, key=_rank)],
+                [_configuration(study, each) for each in study.ranking],
                 [f"score: {study.metric}, a seed that diverged or failed counted as guessing"],
             ),
             pictures.studies.get((study.scenario, study.method), ()),
@@ -121,12 +111,6 @@ def searches_of(studies: Sequence[TunedStudy], pictures: Pictures) -> list[Searc
         for study in studies
         if study.ranges and study.configurations
     ]
-
-
-def _rank(configuration: Configuration) -> tuple[bool, float, int]:
-    """The best of those that stayed to the end first."""
-    score = configuration.score
-    return (bool(configuration.left) or score is None, -(score or 0.0), configuration.number)
 
 
 def _configuration(study: TunedStudy, each: Configuration) -> list[Datum]:

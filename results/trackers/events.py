@@ -118,12 +118,15 @@ def _text(name: str, lines: Mapping[str, str]) -> Summary.Value:
 
 
 def _hparams(tag: str, **content: Any) -> Summary:
-    data = HParamsPluginData(**content)
+    metadata = hparams_metadata.create_summary_metadata(HParamsPluginData(**content))
+    # The order of a map differs between processes, and the same trial is to give the same bytes.
+    plugin = metadata.plugin_data
+    plugin.content = HParamsPluginData.FromString(plugin.content).SerializeToString(deterministic=True)
     return Summary(
         value=[
             Summary.Value(
                 tag=getattr(hparams_metadata, tag),
-                metadata=hparams_metadata.create_summary_metadata(data),
+                metadata=metadata,
                 tensor=hparams_metadata.NULL_TENSOR,
             )
         ]
