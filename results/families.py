@@ -141,10 +141,13 @@ def _of_scenario(
     level: float,
     margin: float,
 ) -> Iterator[Family]:
-    base = _baseline(cells, baseline) if baseline else None
+    base = _baseline(cells, baseline, named) if baseline else None
     if baseline and base is None:
         return
-    taking, unchosen = contenders(cells, named={*named, *([base.label] if base else [])})
+    taking, unchosen = contenders(cells, named=named)
+    if base and base not in taking:  # as well as the line that stands for its method, if there is one
+        taking.append(base)
+        unchosen.pop(base.label, None)
     for metric in metrics:
         able = [cell for cell in taking if cell.values[metric]]
         undefined = {cell.label: cell.reasons[metric] for cell in taking if not cell.values[metric]}
@@ -176,10 +179,10 @@ def _couples(cells: Sequence[CellSummary], base: CellSummary | None) -> list[tup
     return [(cell, base) for cell in cells if cell is not base] if base in cells else []
 
 
-def _baseline(cells: Sequence[CellSummary], name: str) -> CellSummary | None:
+def _baseline(cells: Sequence[CellSummary], name: str, named: Collection[str]) -> CellSummary | None:
     """The cell of that label, or the one that stands for that method; None where the scenario has neither."""
     its = [cell for cell in cells if cell.label == name] or [cell for cell in cells if cell.method == name]
-    chosen = _representative(its)
+    chosen = _representative([cell for cell in its if cell.label in named] or its)
     if its and not chosen:
         lines = ", ".join(cell.label for cell in its)
         raise NoSuchCell(

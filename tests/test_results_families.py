@@ -91,6 +91,22 @@ def test_a_baseline_of_several_lines_is_to_be_named_by_one_of_them():
         families(cells, named=["ewc"])
 
 
+def test_a_baseline_does_not_displace_the_line_that_stands_for_its_method():
+    default, chosen = (
+        contender("ewc lambda=1", [0.5, 0.6]),
+        contender("ewc lambda=3", [0.7, 0.8], searched=True),
+    )
+    [family] = families([NAIVE, default, chosen], baseline="ewc lambda=1")
+    assert [pair.first for pair in family.pairs] == ["naive", "ewc lambda=3"]
+    assert family.left_out == {}
+
+
+def test_of_a_baseline_with_several_lines_the_named_one_is_taken():
+    cells = [NAIVE, contender("ewc lambda=1", [0.5, 0.6]), contender("ewc lambda=10", [0.7, 0.8])]
+    [family] = families(cells, baseline="ewc", named=["ewc lambda=10"])
+    assert (family.baseline, [pair.first for pair in family.pairs]) == ("ewc lambda=10", ["naive"])
+
+
 def test_references_take_part_only_if_they_are_named():
     scratch = contender("scratch", [0.9])
     assert labels(contenders([JOINT, scratch, NAIVE])[0]) == ["naive"]
