@@ -128,8 +128,8 @@ def _npz(path: Path) -> Dataset:
 
 def _digits(_data_dir: Path) -> Dataset:
     # Imported here: scikit-learn takes a second that other data sets need not wait for.
-    from sklearn.datasets import load_digits  # noqa: PLC0415
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415
+    from sklearn.datasets import load_digits  # noqa: PLC0415 - takes a second, and only the digits need it
+    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - divides the digits, which come in one piece
 
     digits = load_digits()
     x_train, x_test, y_train, y_test = train_test_split(

@@ -201,10 +201,10 @@ def _on_ray(
     interruption: Interruption,
 ) -> Iterator[tuple[Console, Run, Callable[[], str] | None]]:
     # `--local` must not need Ray.
-    from orchestrator.cluster import connected  # noqa: PLC0415
-    from orchestrator.live_cluster import in_use  # noqa: PLC0415
-    from orchestrator.liveness import watched  # noqa: PLC0415
-    from orchestrator.on_ray import run_on_ray  # noqa: PLC0415
+    from orchestrator.cluster import connected  # noqa: PLC0415 - loads Ray to connect to it
+    from orchestrator.live_cluster import in_use  # noqa: PLC0415 - asks Ray what is in use
+    from orchestrator.liveness import watched  # noqa: PLC0415 - watches Ray's processes
+    from orchestrator.on_ray import run_on_ray  # noqa: PLC0415 - its trials are Ray's actors
 
     storage = checkpoints.folder if checkpoints else None
     with chatter_to(ray_log(root)) as console, connected(trials, options.address, storage) as warnings:

@@ -16,7 +16,7 @@ from orchestrator.showing import NoSearch, Shown, printed, responses, transfer_o
 from results import sheets, tables, tidy, transfer_tables
 from results.comparison_tables import across_sheets, comparison_sheets, power_sheets, spread_sheets
 from results.families import MARGIN, Family
-from results.notes import grouped, header, marks_legend, unchosen_note
+from results.notes import bca_note, grouped, header, marks_legend, unchosen_note
 from results.selection import (
     known_metrics,
     known_order,
@@ -138,7 +138,7 @@ def _summary(whole: Shown, run: Shown, request: Request) -> Page:
     metrics, cells = _metrics(request), run.sweep.cells
     best = whole.sweep.best(metrics)
     unchosen = [cell for cell in whole.sweep.unchosen if cell in cells]
-    remarks = [*marks_legend(best), *unchosen_note(unchosen)]
+    remarks = [*bca_note(cells), *marks_legend(best), *unchosen_note(unchosen)]
 
     def parts(width: int) -> Iterator[RenderableType]:
         return printed(

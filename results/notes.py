@@ -9,9 +9,10 @@ import pyarrow as pa
 
 from cl.metrics import METRICS
 from results.schema import DIVERGED, FAILED, RUNNING, STOPPED
+from results.statistics import BCA_FROM
 from results.summary import CellSummary, seed_list
 
-__all__ = ["causes", "footnotes", "grouped", "header", "legend", "marks_legend", "unchosen_note"]
+__all__ = ["bca_note", "causes", "footnotes", "grouped", "header", "legend", "marks_legend", "unchosen_note"]
 
 _SHORT = {"intransigence": "INT"}
 _NAMED_CELLS = 3
@@ -37,6 +38,13 @@ def marks_legend(best: Mapping[tuple[str, str], Collection[str]]) -> list[str]:
     if not any(best.values()):
         return []
     return ["*: best, or not told from the best (paired t tests of all pairs in a scenario and metric, Holm)"]
+
+
+def bca_note(cells: Iterable[CellSummary]) -> list[str]:
+    """Where to find the bootstrap intervals that stand beside Student's; nothing where there are none."""
+    if any(cell.n >= BCA_FROM for cell in cells):
+        return [f"from {BCA_FROM} seeds on there is a BCa bootstrap interval beside this one: --spread"]
+    return []
 
 
 def unchosen_note(cells: Iterable[CellSummary]) -> list[str]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from results.layout import STYLES, numbers, plain_table, roomiest, seeds
+from results.notes import bca_note
 from results.schema import COMPLETE, DIVERGED, FAILED, RUNNING, STOPPED
 from results.statistics import Interval
 from results.summary import CellSummary
@@ -194,6 +195,13 @@ def test_the_fwt_of_task_il_says_that_its_head_is_not_trained():
 def test_brackets_in_labels_are_text_and_not_style():
     text = "\n".join(lines([cell("naive model.hidden=[bold]", {"acc": (0.5, 0.1)})], metrics=["acc"]))
     assert "naive model.hidden=[bold]" in text
+
+
+def test_from_twenty_seeds_on_it_is_said_where_the_bootstrap_intervals_are():
+    few, many = (cell("naive", full(0.2), seeds=[COMPLETE] * n) for n in (19, 20))
+    assert bca_note([few]) == []
+    [note] = bca_note([few, many])
+    assert "--spread" in note
 
 
 def test_each_scenario_has_its_table_and_the_legend_stands_once_at_the_end():
