@@ -863,12 +863,13 @@ def _carried_out(
     from orchestrator.errors import ResourceError
     from orchestrator.lease import Held
     from orchestrator.printing import print_tables
+    from orchestrator.views import Request
     from results.store import StoreError
 
     store = _store(storage, prepared.spec.name)
     try:
         failed = work(store)
-        print_tables(store)
+        print_tables(store, Request())
         then(store)
     except KeyboardInterrupt:
         print(f"\nInterrupted. Everything finished is in {store.root}; the same command continues:")

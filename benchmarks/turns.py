@@ -77,8 +77,7 @@ def _hear(process: subprocess.Popen[str], word: str) -> None:
 
 def _signal(process: subprocess.Popen[str], number: signal.Signals) -> None:
     """Send it to the process and to all that come from it, also to those that start meanwhile."""
-    # It has no types, and is found only once Ray has been imported.
-    import psutil  # type: ignore[import-untyped]  # noqa: PLC0415 - comes with Ray, once that is imported
+    import psutil  # noqa: PLC0415 - comes with Ray, and is found only once that has been imported
 
     reached: set[int] = set()
     with suppress(psutil.NoSuchProcess):

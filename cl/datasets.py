@@ -127,12 +127,10 @@ def _npz(path: Path) -> Dataset:
 
 
 def _digits(_data_dir: Path) -> Dataset:
-    # Imported here: scikit-learn takes a second that other data sets need not wait for.
-    from sklearn.datasets import load_digits  # noqa: PLC0415 - takes a second, and only the digits need it
-    from sklearn.model_selection import train_test_split  # noqa: PLC0415 - divides the digits, which come in one piece
+    from sklearn import datasets, model_selection  # noqa: PLC0415 - takes a second, for the digits alone
 
-    digits = load_digits()
-    x_train, x_test, y_train, y_test = train_test_split(
+    digits = datasets.load_digits()
+    x_train, x_test, y_train, y_test = model_selection.train_test_split(
         digits.images.astype(np.uint8),
         digits.target.astype(np.int64),
         test_size=0.2,

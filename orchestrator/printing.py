@@ -49,7 +49,7 @@ def head_of_tuning(prepared: Prepared, sweep: TunedSweep, store: Store, *, local
         yield f"Ray's own messages go to {ray_log(store.root)}"
 
 
-def print_tables(store: Store, request: Request = Request()) -> None:  # noqa: B008 - frozen, so sharing is safe
+def print_tables(store: Store, request: Request) -> None:
     """Print a run, or write it to the request's file.
 
     Raises:

@@ -5,16 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.showing import shown
 from orchestrator.standing import Standing, standing
 from results.layout import counted
+from results.report import Pictures, report_html
 from results.storage import Folder, StoreError, reason
 from results.store import Store
-
-if TYPE_CHECKING:  # what does not make pages needs no Jinja2
-    from results.report import Pictures
 
 NAME = "report.html"
 """The report in a run's folder."""
@@ -76,8 +73,6 @@ def page_of(
         NoSuchCell: nothing is called as one of *named*.
         StoreError: the run cannot be read.
     """
-    from results.report import report_html  # noqa: PLC0415 - Jinja2 and matplotlib, for pages alone
-
     stands = standing(store)
     run = shown(store, everything=everything, level=level)
     return report_html(

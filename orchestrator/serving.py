@@ -15,18 +15,16 @@ from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from orchestrator.interruption import interruptible
 from orchestrator.lease import holder
 from orchestrator.reporting import page_of
 from orchestrator.showing import shown
+from results.report import Pictures, drawn, with_trouble
 from results.storage import reason
 from results.store import SPEC, Store
-
-if TYPE_CHECKING:  # a server that has not begun needs no matplotlib
-    from results.report import Pictures
 
 HOST, PORT = "127.0.0.1", 8631
 LOOK_EVERY_S = 3.0
@@ -90,8 +88,6 @@ class Report:
         return self._page
 
     def _renew(self) -> None:
-        from results.report import with_trouble  # noqa: PLC0415 - Jinja2 and matplotlib, for pages alone
-
         try:
             state = _state(self._store)
             if state != self._state or (self._drawn_of != state and self._clock() >= self._draw_next):
@@ -102,8 +98,6 @@ class Report:
             self._page = Page.of(with_trouble(self._good.content.decode(), message))
 
     def _made(self, state: str) -> Page:
-        from results.report import drawn  # noqa: PLC0415 - Jinja2 and matplotlib, for pages alone
-
         store = Store(self._store.root)  # a store keeps what it once could not read
         if self._clock() >= self._draw_next:
             began = self._clock()

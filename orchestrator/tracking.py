@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from orchestrator.showing import NoSearch, shown
 from orchestrator.standing import standing
 from results.store import Store
 from results.sweep import FRESH, JOINT
+from results.trackers.logged import Exported, logged
+from results.trackers.mlflow_store import write_mlflow
+from results.trackers.optuna_storage import write_optuna
+from results.trackers.tensorboard import write_tensorboard
+from results.trackers.wandb_offline import write_wandb
 
-if TYPE_CHECKING:
-    from results.trackers.logged import Exported
-
-TOOLS = ("tensorboard", "mlflow", "wandb", "optuna")
+_WRITERS = {"tensorboard": write_tensorboard, "mlflow": write_mlflow, "wandb": write_wandb}
+TOOLS = (*_WRITERS, "optuna")
 """What a run's trials can be written for."""
 
 
@@ -28,21 +30,10 @@ def tracked(store: Store, tool: str, folder: Path, *, everything: bool = False) 
         StoreError: the run cannot be read, or a file cannot be written.
     """
     trials = store.trials() if everything else standing(store).current
-    # Each tool in its own branch, since its module needs the tool's library.
     if tool == "optuna":
-        from results.trackers.optuna_storage import write_optuna  # noqa: PLC0415 - loads Optuna
-
         studies = [study for study in shown(store).studies if study.ranges]
         if not studies:
             raise NoSearch(f"{store.root}: nothing was searched; clsweep tune runs a spec that says how")
         return write_optuna(studies, trials, folder)
-    from results.trackers.logged import logged  # noqa: PLC0415 - only for tools that show trials
-
     records = logged(trials, store.accuracy(), store.tasks(), reference=JOINT, fresh=FRESH)
-    if tool == "tensorboard":
-        from results.trackers.tensorboard import write_tensorboard as write  # noqa: PLC0415 - loads TensorBoard
-    elif tool == "mlflow":
-        from results.trackers.mlflow_store import write_mlflow as write  # noqa: PLC0415 - starts MLflow
-    else:
-        from results.trackers.wandb_offline import write_wandb as write  # noqa: PLC0415 - starts W&B
-    return write(records, folder)
+    return _WRITERS[tool](records, folder)

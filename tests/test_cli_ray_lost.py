@@ -34,7 +34,7 @@ def here(tmp_path, monkeypatch):
     ],
 )
 def test_a_ray_that_is_gone_ends_the_sweep_with_what_is_safe_and_it_continues(victim, message):
-    import psutil  # noqa: PLC0415 - see above
+    import psutil  # noqa: PLC0415 - comes with Ray and is found once that is imported
 
     mark = uuid4().hex
     slow = SWEEP.replace("iterations: 3000", "iterations: 20000")  # so that rows are there before it ends

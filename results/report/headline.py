@@ -11,6 +11,7 @@ from results.layout import seconds
 from results.notes import footnotes, grouped, header, legend
 from results.report.anchors import anchor, cell_anchor
 from results.report.listing import Column, Datum, Listing, of_interval, of_number
+from results.report.rendering import rendered, text_of
 from results.summary import CellSummary
 from results.tables import HEADLINE
 
@@ -24,8 +25,6 @@ Best = Mapping[tuple[str, str], frozenset[str]]
 
 def headline_html(sweep: Sweep) -> str:
     """The headline tables of *sweep* alone, as an HTML fragment with a style of its own, for a notebook."""
-    from results.report.rendering import rendered, text_of  # noqa: PLC0415 - needs Jinja2
-
     return rendered(
         "fragment.html",
         listings=headline_listings(sweep, linked=False),
